@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The optimizer: the model's side. It holds groups of tensors, their hyperparameters and their state, and
+ * steps them. Update rules have headers of their own (glissade/sgd.h), each with the call that adds a group
+ * under that rule.
+ *
+ * Ownership     Parameters and gradients belong to the caller and must stay valid while registered. State
+ * belongs to the library unless the caller hands in its own memory with the tensor. Threads       One
+ * optimizer serves one thread at a time: a call that finds another inside returns BUSY and changes nothing.
+ * Different optimizers are independent, also when they share an engine. Fork          In a fork's child an
+ * optimizer goes on working, on the calling thread alone. If a call on it was in flight in another thread at
+ * the fork, its arrays are half updated: every call returns FORKED. Determinism   Results are the same bits
+ * for every instruction set, number of threads, plan, walk and alignment, and however a step is divided into
+ * calls.
+ */
+#ifndef GLISSADE_OPTIMIZER_H
+#define GLISSADE_OPTIMIZER_H
+
+#include "glissade/base.h"
+#include "glissade/engine.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct glissade_optimizer glissade_optimizer;
+
+/* -------------------------------------------------------------------------------------------------------
+ * lifecycle */
+
+/*
+ * Makes an optimizer without groups that keeps a reference to `engine`. `error` may be NULL.
+ * Returns OK, NULL_ARGUMENT, OUT_OF_MEMORY. On failure *optimizer is NULL.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_create(glissade_engine *engine, glissade_optimizer **optimizer,
+                                          glissade_error *error) GLISSADE_WARN_UNUSED_RESULT;
+
+/*
+ * Frees the optimizer and the state it owns and sets *optimizer to NULL; NULL and a NULL handle are accepted.
+ * No other thread may be inside a call on it.
+ */
+GLISSADE_API
+void glissade_optimizer_destroy(glissade_optimizer **optimizer);
+
+/* Message of the last failed call on this optimizer, "" if none failed; BUSY, FORKED and NULL_ARGUMENT for
+ * the optimizer itself leave it alone. Valid until the next call on the optimizer. */
+GLISSADE_API
+const char *glissade_optimizer_message(const glissade_optimizer *optimizer);
+
+/* ---------------------------------------------------------------------------------------------- tensors and
+ * groups */
+
+/*
+ * One parameter array of float with its gradient and, if the caller wants to own it, its state. Arrays of
+ * these are given to the calls that add a group; all entries carry the same size.
+ *
+ * Addresses must be multiples of the element's size. Parameters and caller-owned state must not overlap one
+ * another or those of any other tensor of the optimizer; a gradient must not overlap its own parameter and
+ * state.
+ */
+typedef struct glissade_tensor {
+    size_t size;     /* sizeof(glissade_tensor) */
+    void *parameter; /* `length` floats; may be NULL if length is 0 */
+    void *gradient;  /* `length` floats, or NULL: absent until glissade_optimizer_set_gradient */
+    size_t length;   /* elements; 0 is legal */
+    void *momentum;  /* `length` floats owned by the caller, which the first update overwrites; or NULL: the
+                        library's */
+} glissade_tensor;
+
+/* Zeroes the first `size` bytes and records the size; call it with size = sizeof *tensor. */
+GLISSADE_API
+void glissade_tensor_init(glissade_tensor *tensor, size_t size);
+
+/*
+ * A group is named by the number that its adding call returned; numbers are never reused. A tensor is named
+ * by its group and its index in the array that the group was made from.
+ */
+typedef struct glissade_tensor_ref {
+    uint32_t group;
+    uint32_t index;
+} glissade_tensor_ref;
+
+/*
+ * Removes a group and frees the state that the library owns for it. Caller-owned arrays are left as they are.
+ * Returns OK, NULL_ARGUMENT, NOT_FOUND, BUSY, FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_remove_group(glissade_optimizer *optimizer,
+                                                uint32_t group) GLISSADE_WARN_UNUSED_RESULT;
+
+/*
+ * Sets where a tensor's gradient lies from now on; NULL makes it absent: steps skip the tensor and its counts
+ * stay. Returns OK, NULL_ARGUMENT (optimizer), NOT_FOUND, MISALIGNED, OVERLAP (with its own parameter or
+ * state), BUSY, FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_set_gradient(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
+                                                void *gradient) GLISSADE_WARN_UNUSED_RESULT;
+
+/*
+ * The same for all tensors of a group at once: gradients[i] belongs to tensor i, and count must be their
+ * number. All or none are set. Returns as glissade_optimizer_set_gradient, and INVALID_OPTION for a wrong
+ * count.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_set_gradients(glissade_optimizer *optimizer, uint32_t group,
+                                                 void *const *gradients,
+                                                 size_t count) GLISSADE_WARN_UNUSED_RESULT;
+
+/*
+ * Tells that a tensor's parameter now lies at another address (the caller has moved the values). State and
+ * counts stay. Returns OK, NULL_ARGUMENT, NOT_FOUND, MISALIGNED, OVERLAP, DUPLICATE_TENSOR, BUSY, FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_set_parameter(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
+                                                 void *parameter) GLISSADE_WARN_UNUSED_RESULT;
+
+/*
+ * Sets the learning rate of a group, whatever its rule: from 0 to the largest float.
+ * Returns OK, NULL_ARGUMENT, NOT_FOUND, INVALID_HYPERPARAMETER, BUSY, FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_set_learning_rate(glissade_optimizer *optimizer, uint32_t group,
+                                                     double learning_rate) GLISSADE_WARN_UNUSED_RESULT;
+
+/* What is known of a tensor, its state included. */
+typedef struct glissade_tensor_info {
+    size_t size; /* set by the caller to sizeof(glissade_tensor_info) */
+    void *parameter, *gradient;
+    size_t length;
+    void *momentum; /* `length` floats, the caller's or the library's; NULL if the group never had any */
+    uint64_t steps; /* t: steps in which this tensor had a gradient */
+    uint64_t momentum_updates; /* k: updates of its momentum since that was created; while it is 0 the array's
+                                  content means nothing */
+} glissade_tensor_info;
+
+/*
+ * Reads a tensor's addresses, state and counts. The momentum array may be read and written between steps and
+ * stays at its address until the group is removed. Returns OK, NULL_ARGUMENT, INVALID_SIZE, NOT_FOUND, BUSY,
+ * FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_get_tensor(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
+                                              glissade_tensor_info *info) GLISSADE_WARN_UNUSED_RESULT;
+
+/*
+ * Sets a tensor's counts, for a caller who restores state: write the momentum array, then set the counts it
+ * had. Returns OK, NULL_ARGUMENT, NOT_FOUND, INVALID_OPTION (momentum_updates above steps, or not 0 without
+ * momentum), BUSY, FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_set_counts(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
+                                              uint64_t steps,
+                                              uint64_t momentum_updates) GLISSADE_WARN_UNUSED_RESULT;
+
+/* ------------------------------------------------------------------------------------------------------------
+ * step */
+
+typedef struct glissade_step_options {
+    size_t size;                        /* sizeof(glissade_step_options) */
+    const glissade_tensor_ref *tensors; /* step only these, each at most once (as their gradients arrive);
+                                           NULL: all tensors of all groups */
+    size_t tensor_count;                /* length of `tensors`; 0 with a non-NULL list is a step of nothing */
+    double gradient_scale; /* the gradients are this many times too large; finite, not 0; default 1 */
+    bool zero_gradients;   /* write zero to each gradient as it is read */
+    bool check_overlap;    /* check all present gradients against all parameters, states and one another
+                              (sorts them: about 1 ms for 10,000 tensors) */
+} glissade_step_options;
+
+/* Writes every default into the first `size` bytes; call it with size = sizeof *options. */
+GLISSADE_API
+void glissade_step_options_init(glissade_step_options *options, size_t size);
+
+typedef struct glissade_step_report {
+    size_t size;       /* set by the caller to sizeof(glissade_step_report) */
+    uint64_t tensors;  /* tensors that were updated */
+    uint64_t elements; /* their elements */
+    uint64_t bytes;    /* bytes read plus bytes written, as the rule's header documents them */
+    uint32_t passes;   /* passes over the arrays: 1, or 0 if there was nothing to do */
+    uint32_t threads;  /* threads that took part; fewer than `planned` if OpenMP delivered fewer */
+    uint32_t planned;  /* threads that were to take part: the engine's, or 1 for small work */
+    uint32_t streams;  /* pages walked in turn; 1: straight */
+    bool pinned;       /* whether the threads were bound to their CPUs for this step */
+} glissade_step_report;
+
+/*
+ * Updates every listed tensor whose gradient is present, by its group's rule, in one pass: each byte is read
+ * and written once. Opens one parallel region of the engine's whole team, or none when the work is too small
+ * to repay it (then it makes no system call). options NULL: the defaults. report may be NULL; it is written
+ * on success only.
+ *
+ * Returns OK, NULL_ARGUMENT, INVALID_SIZE, INVALID_OPTION, NOT_FOUND, DUPLICATE_TENSOR, OVERLAP,
+ * OUT_OF_MEMORY (only with check_overlap), BUSY, FORKED. All checks come before the first write.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_step(glissade_optimizer *optimizer, const glissade_step_options *options,
+                                        glissade_step_report *report) GLISSADE_WARN_UNUSED_RESULT;
+
+/*
+ * Writes zero to every present gradient, each by the thread that owns it in a step. A step with
+ * zero_gradients does the same for nothing. Returns OK, NULL_ARGUMENT, BUSY, FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_zero_gradients(glissade_optimizer *optimizer) GLISSADE_WARN_UNUSED_RESULT;
+
+/*
+ * Reads every parameter, present gradient and state array of the optimizer once, as a step would with its
+ * threads and walk, and writes nothing but *digest: the exclusive or of all their 32-bit words. It is the
+ * read-only floor that a step cannot beat (what benchmarks compare with), and a cheap witness that no bit
+ * changed. report (may be NULL) counts what was read. Returns OK, NULL_ARGUMENT, INVALID_SIZE, BUSY, FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_read(glissade_optimizer *optimizer, uint32_t *digest,
+                                        glissade_step_report *report) GLISSADE_WARN_UNUSED_RESULT;
+
+/* -------------------------------------------------------------------------------------------------------
+ * placement */
+
+/* Arrays of float placed as an optimizer's plan divides them. */
+typedef struct glissade_arrays glissade_arrays;
+
+/*
+ * Allocates `count` zeroed arrays, lengths[i] floats long, placed as the next group added to `optimizer` with
+ * tensors of these lengths will be divided: each page is first touched by the thread that will own it. Call
+ * it once for the parameters, once for the gradients, then add the group. Each array starts on a multiple of
+ * 64 bytes. `error` may be NULL. Returns OK, NULL_ARGUMENT, NO_TENSORS, TOO_LARGE, OUT_OF_MEMORY, BUSY,
+ * FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_arrays_create(glissade_optimizer *optimizer, const size_t *lengths, size_t count,
+                                       glissade_arrays **arrays,
+                                       glissade_error *error) GLISSADE_WARN_UNUSED_RESULT;
+
+/* Address of array `index`; NULL if there is no such array. */
+GLISSADE_API
+float *glissade_arrays_get(const glissade_arrays *arrays, size_t index);
+
+/* Frees the arrays and sets *arrays to NULL; NULL and a NULL handle are accepted. They may outlive the
+ * optimizer, but no tensor that uses them may be stepped afterwards. */
+GLISSADE_API
+void glissade_arrays_destroy(glissade_arrays **arrays);
+
+typedef struct glissade_placement_report {
+    size_t size;               /* set by the caller to sizeof(glissade_placement_report) */
+    uint64_t pages;            /* pages of parameters, present gradients and state */
+    uint64_t misplaced;        /* of these, on another NUMA node than the thread that owns most of the page */
+    uint64_t absent;           /* not yet touched, so on no node */
+    glissade_tensor_ref worst; /* the tensor with the most misplaced pages, if any are */
+} glissade_placement_report;
+
+/*
+ * Asks the kernel on which NUMA node each page lies, and compares with the node of the thread that owns it.
+ * On a machine with one node, and when threads are not pinned, nothing is misplaced. Returns OK,
+ * NULL_ARGUMENT, INVALID_SIZE, UNSUPPORTED (the kernel or a sandbox refuses), OUT_OF_MEMORY, BUSY, FORKED.
+ */
+GLISSADE_API
+glissade_status
+glissade_optimizer_get_placement(glissade_optimizer *optimizer,
+                                 glissade_placement_report *report) GLISSADE_WARN_UNUSED_RESULT;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

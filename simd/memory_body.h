@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Kernels that only move memory: zeroing gradients, and the read-only pass that is the floor of every step.
+ * Included by each isa_*.c, after its vocabulary; knows no instruction set.
+ */
+#include "walk.h"
+
+static void zero(float *x, size_t n) {
+    const vf nothing = vf_set1(0.0f);
+    const gls_walk straight = {.streams = 1};
+#define ZERO_WHOLE(i)      vf_store(x + (i), nothing)
+#define ZERO_PART(i, left) vf_store_part(x + (i), nothing, left)
+    GLS_WALK(n, &straight, ZERO_WHOLE, ZERO_PART);
+#undef ZERO_WHOLE
+#undef ZERO_PART
+}
+
+/* One accumulator an array, so that the reads do not wait for one another. */
+static VF_INLINE uint32_t read_side_by_side(const float *const *arrays, size_t count, size_t n,
+                                            const gls_walk *walk) {
+    vf bits[GLS_READ_ARRAYS_MAX] = {vf_set1(0.0f), vf_set1(0.0f), vf_set1(0.0f), vf_set1(0.0f)};
+#define READ_WHOLE(i)                                                                                        \
+    for (size_t a = 0; a < count; a++)                                                                       \
+    bits[a] = vf_xor(bits[a], vf_load(arrays[a] + (i)))
+#define READ_PART(i, left)                                                                                   \
+    for (size_t a = 0; a < count; a++)                                                                       \
+    bits[a] = vf_xor(bits[a], vf_load_part(arrays[a] + (i), left))
+    GLS_WALK(n, walk, READ_WHOLE, READ_PART);
+#undef READ_WHOLE
+#undef READ_PART
+    return vf_xor_lanes(vf_xor(vf_xor(bits[0], bits[1]), vf_xor(bits[2], bits[3])));
+}
+
+/* The count is a constant in each branch, so that the loop over arrays unrolls and accumulators stay in
+ * registers. */
+static uint32_t read(const float *const *arrays, size_t count, size_t n, const gls_walk *walk) {
+    switch (count) {
+    case 0:
+        return 0;
+    case 1:
+        return read_side_by_side(arrays, 1, n, walk);
+    case 2:
+        return read_side_by_side(arrays, 2, n, walk);
+    case 3:
+        return read_side_by_side(arrays, 3, n, walk);
+    default:
+        return read_side_by_side(arrays, GLS_READ_ARRAYS_MAX, n, walk);
+    }
+}

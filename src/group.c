@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Adding and freeing a group: every check first, then every allocation, then the commit, which cannot fail.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "optimizer.h"
+
+static const size_t tensor_size_first = sizeof(glissade_tensor);
+
+/* -----------------------------------------------------------------------------------------------------
+ * descriptors */
+
+static glissade_status check_alignment(const void *address, const char *array, uint32_t tensor,
+                                       glissade_error *error) {
+    if ((uintptr_t)address % sizeof(float) == 0)
+        return GLISSADE_STATUS_OK;
+    return gls_error_set(error, GLISSADE_STATUS_MISALIGNED,
+                         "%s of tensor %u is at %p; accepted: multiples of %zu", array, tensor, address,
+                         sizeof(float));
+}
+
+/* Whether n floats at a and at b share bytes. */
+static bool overlap(const void *a, const void *b, size_t n) {
+    const uintptr_t distance =
+        (uintptr_t)a > (uintptr_t)b ? (uintptr_t)a - (uintptr_t)b : (uintptr_t)b - (uintptr_t)a;
+    return a && b && distance < n * sizeof(float);
+}
+
+glissade_status gls_group_check_gradient(glissade_optimizer *optimizer, const gls_group *group,
+                                         uint32_t tensor, const void *gradient) {
+    const gls_tensor *t = &group->tensors[tensor];
+    const glissade_status status = check_alignment(gradient, "gradient", tensor, &optimizer->error);
+    if (status)
+        return status;
+    const bool parameter = overlap(gradient, t->p, t->n);
+    if (parameter || overlap(gradient, t->m, t->n))
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_OVERLAP,
+                             "gradient of tensor %u at %p overlaps its own %s at %p", tensor, gradient,
+                             parameter ? "parameter" : "momentum", parameter ? (void *)t->p : (void *)t->m);
+    return GLISSADE_STATUS_OK;
+}
+
+/* The i-th of the caller's descriptors, which may be longer than ours. */
+static glissade_tensor read_descriptor(const glissade_tensor *tensors, size_t stride, size_t i) {
+    glissade_tensor tensor;
+    memcpy(&tensor, (const char *)tensors + i * stride, sizeof tensor);
+    return tensor;
+}
+
+static glissade_status check_descriptor_size(const glissade_tensor *tensors, size_t stride, size_t count,
+                                             glissade_error *error) {
+    if (stride < tensor_size_first)
+        return gls_error_set(
+            error, GLISSADE_STATUS_INVALID_SIZE,
+            "tensors[0].size is %zu; accepted are %zu (set by glissade_tensor_init) and larger", stride,
+            tensor_size_first);
+    for (size_t i = 0; i < count; i++) {
+        const unsigned char *bytes = (const unsigned char *)tensors + i * stride;
+        size_t size;
+        memcpy(&size, bytes, sizeof size);
+        if (size != stride)
+            return gls_error_set(error, GLISSADE_STATUS_INVALID_SIZE,
+                                 "tensors[%zu].size is %zu, that of tensors[0] %zu; accepted: all the same",
+                                 i, size, stride);
+        for (size_t byte = sizeof(glissade_tensor); byte < stride; byte++)
+            if (bytes[byte])
+                return gls_error_set(
+                    error, GLISSADE_STATUS_INVALID_SIZE,
+                    "byte %zu of tensors[%zu], past the %zu that this version knows, is not zero", byte, i,
+                    sizeof(glissade_tensor));
+    }
+    return GLISSADE_STATUS_OK;
+}
+
+static glissade_status check_descriptor(glissade_optimizer *optimizer, const gls_group *group, uint32_t i) {
+    const gls_tensor *tensor = &group->tensors[i];
+    glissade_error *error = &optimizer->error;
+    glissade_status status;
+    if (tensor->n > PTRDIFF_MAX / sizeof(float))
+        return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE,
+                             "length of tensor %u is %zu; accepted: up to %zu elements of %zu bytes", i,
+                             tensor->n, PTRDIFF_MAX / sizeof(float), sizeof(float));
+    if (tensor->n && !tensor->p)
+        return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT,
+                             "parameter of tensor %u, of length %zu, is NULL", i, tensor->n);
+    if ((status = check_alignment(tensor->p, "parameter", i, error)) ||
+        (status = check_alignment(tensor->m, "momentum", i, error)))
+        return status;
+    const size_t bytes = tensor->n * sizeof(float);
+    if ((uintptr_t)tensor->p > UINTPTR_MAX - bytes || (uintptr_t)tensor->m > UINTPTR_MAX - bytes)
+        return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE,
+                             "tensor %u of %zu elements passes the last address", i, tensor->n);
+    return tensor->g ? gls_group_check_gradient(optimizer, group, i, tensor->g) : GLISSADE_STATUS_OK;
+}
+
+/* Copies the descriptors into group->tensors and checks each by itself. */
+static glissade_status read_descriptors(glissade_optimizer *optimizer, gls_group *group,
+                                        const glissade_tensor *tensors, size_t count) {
+    glissade_error *error = &optimizer->error;
+    if (!tensors)
+        return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT, "tensors is NULL");
+    if (count == 0)
+        return gls_error_set(error, GLISSADE_STATUS_NO_TENSORS,
+                             "count is 0; a group needs at least one tensor");
+    if (count >= UINT32_MAX)
+        return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE, "count is %zu; accepted: up to %u tensors",
+                             count, UINT32_MAX - 1);
+    size_t stride;
+    memcpy(&stride, tensors, sizeof stride);
+    glissade_status status = check_descriptor_size(tensors, stride, count, error);
+    if (status)
+        return status;
+    group->tensors = gls_alloc(count, sizeof *group->tensors);
+    if (!group->tensors)
+        return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory for %zu tensors", count);
+    group->count = (uint32_t)count;
+    for (uint32_t i = 0; i < group->count; i++) {
+        const glissade_tensor tensor = read_descriptor(tensors, stride, i);
+        group->tensors[i] = (gls_tensor){
+            .p = tensor.parameter, .g = tensor.gradient, .m = tensor.momentum, .n = tensor.length};
+        if ((status = check_descriptor(optimizer, group, i)))
+            return status;
+    }
+    return GLISSADE_STATUS_OK;
+}
+
+/* --------------------------------------------------------------------------------------------------------
+ * overlaps */
+
+/* The group's parameters and caller-owned state as sorted intervals; at most two a tensor. */
+static size_t collect_intervals(const gls_group *group, gls_interval *items) {
+    size_t count = 0;
+    for (uint32_t i = 0; i < group->count; i++) {
+        const gls_tensor *tensor = &group->tensors[i];
+        const size_t bytes = tensor->n * sizeof(float);
+        const uintptr_t addresses[] = {(uintptr_t)tensor->p, (uintptr_t)tensor->m};
+        for (uint32_t array = GLS_ARRAY_PARAMETER; array <= GLS_ARRAY_MOMENTUM; array++)
+            if (addresses[array] && bytes)
+                items[count++] = (gls_interval){.begin = addresses[array],
+                                                .end = addresses[array] + bytes,
+                                                .group = group->number,
+                                                .tensor = i,
+                                                .array = array};
+    }
+    gls_intervals_sort(items, count);
+    return count;
+}
+
+/* --------------------------------------------------------------------------------------------------- plan
+ * and state */
+
+static glissade_status plan_group(glissade_optimizer *optimizer, gls_group *group, gls_rotation *rotation) {
+    size_t *lengths = gls_alloc(group->count, sizeof *lengths);
+    for (uint32_t i = 0; lengths && i < group->count; i++)
+        lengths[i] = group->tensors[i].n;
+    const bool planned = lengths && gls_plan_create(&group->plan, lengths, group->count,
+                                                    optimizer->engine->threads.count, rotation);
+    gls_free(lengths);
+    return planned ? GLISSADE_STATUS_OK
+                   : gls_error_set(&optimizer->error, GLISSADE_STATUS_OUT_OF_MEMORY,
+                                   "no memory to plan %u tensors", group->count);
+}
+
+static glissade_status place_momentum(glissade_optimizer *optimizer, gls_group *group, size_t *lengths,
+                                      size_t *offsets) {
+    for (uint32_t i = 0; i < group->count; i++)
+        lengths[i] = group->tensors[i].m ? 0 : group->tensors[i].n;
+    const glissade_status status =
+        gls_place_arrays(optimizer->engine, &group->plan, lengths, &group->state, offsets, &optimizer->error);
+    if (status)
+        return status;
+    for (uint32_t i = 0; i < group->count; i++)
+        if (lengths[i])
+            group->tensors[i].m = (float *)((char *)group->state.base + offsets[i]);
+    return GLISSADE_STATUS_OK;
+}
+
+glissade_status gls_group_provide_momentum(glissade_optimizer *optimizer, gls_group *group) {
+    bool complete = true;
+    for (uint32_t i = 0; i < group->count && complete; i++)
+        complete = group->tensors[i].m || !group->tensors[i].n;
+    if (complete)
+        return GLISSADE_STATUS_OK;
+
+    size_t *lengths = gls_alloc(group->count, sizeof *lengths),
+           *offsets = gls_alloc(group->count, sizeof *offsets);
+    const glissade_status status =
+        lengths && offsets ? place_momentum(optimizer, group, lengths, offsets)
+                           : gls_error_set(&optimizer->error, GLISSADE_STATUS_OUT_OF_MEMORY,
+                                           "no memory to place the state of %u tensors", group->count);
+    gls_free(lengths);
+    gls_free(offsets);
+    return status;
+}
+
+/* -------------------------------------------------------------------------------------------------------------
+ * add */
+
+/* Everything that can fail, in an order that leaves only group-owned memory behind. */
+static glissade_status prepare(glissade_optimizer *optimizer, gls_group *group,
+                               const glissade_tensor *tensors, size_t count, gls_interval **added,
+                               size_t *added_count, gls_rotation *rotation) {
+    glissade_error *error = &optimizer->error;
+    glissade_status status = read_descriptors(optimizer, group, tensors, count);
+    if (status)
+        return status;
+    if (optimizer->next_number == UINT32_MAX)
+        return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE, "all %u group numbers are used up",
+                             UINT32_MAX);
+    group->number = optimizer->next_number;
+    *added = gls_alloc(count, 2 * sizeof **added);
+    if (!*added)
+        return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to check %zu tensors", count);
+    *added_count = collect_intervals(group, *added);
+    if ((status = gls_intervals_check(&optimizer->arrays, *added, *added_count, error)) ||
+        (status = plan_group(optimizer, group, rotation)))
+        return status;
+    if (group->algorithm->uses_momentum(group) && (status = gls_group_provide_momentum(optimizer, group)))
+        return status;
+
+    gls_group **groups = gls_alloc(optimizer->group_count + 1, sizeof *groups);
+    if (!groups || !gls_intervals_reserve(&optimizer->arrays, *added_count)) {
+        gls_free(groups);
+        return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to list group %u",
+                             group->number);
+    }
+    if (optimizer->group_count)
+        memcpy(groups, optimizer->groups, optimizer->group_count * sizeof *groups);
+    gls_free(optimizer->groups);
+    optimizer->groups = groups;
+    return GLISSADE_STATUS_OK;
+}
+
+glissade_status gls_group_add(glissade_optimizer *optimizer, gls_group *group, const glissade_tensor *tensors,
+                              size_t count, uint32_t *number) {
+    gls_interval *added = NULL;
+    size_t added_count = 0;
+    gls_rotation rotation = optimizer->rotation;
+    const glissade_status status = prepare(optimizer, group, tensors, count, &added, &added_count, &rotation);
+    if (status) {
+        gls_free(added);
+        gls_group_free(group);
+        return status;
+    }
+    gls_intervals_add(&optimizer->arrays, added, added_count);
+    gls_free(added);
+    optimizer->groups[optimizer->group_count++] = group;
+    optimizer->next_number++;
+    optimizer->rotation = rotation;
+    *number = group->number;
+    gls_engine_log(optimizer->engine, 2, "group %u: %s, %u tensors, %u of them split, %zu bytes of state",
+                   group->number, group->algorithm->name, group->count, group->plan.split_count,
+                   group->state.bytes);
+    return GLISSADE_STATUS_OK;
+}
+
+void gls_group_free(gls_group *group) {
+    gls_plan_destroy(&group->plan);
+    gls_arena_destroy(&group->state);
+    gls_free(group->tensors);
+    gls_free(group);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Life of an optimizer, entering and leaving a call, and the calls about single tensors. */
+#include "optimizer.h"
+
+#include <float.h>
+#include <string.h>
+
+#include "fork.h"
+#include "options.h"
+
+static const gls_layout info_layout = {"glissade_tensor_info", {sizeof(glissade_tensor_info)}};
+
+/* -------------------------------------------------------------------------------------------------------
+ * lifecycle */
+
+glissade_status glissade_optimizer_create(glissade_engine *engine, glissade_optimizer **optimizer,
+                                          glissade_error *error) {
+    gls_error_clear(error);
+    if (!optimizer)
+        return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT, "optimizer is NULL");
+    *optimizer = NULL;
+    if (!engine)
+        return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT, "engine is NULL");
+    const gls_guest guest = gls_guest_enter();
+    glissade_optimizer *made = gls_alloc(1, sizeof *made);
+    gls_guest_leave(&guest);
+    if (!made)
+        return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory for an optimizer");
+    atomic_init(&made->inside, 0);
+    gls_engine_hold(engine);
+    made->engine = engine;
+    *optimizer = made;
+    return GLISSADE_STATUS_OK;
+}
+
+void glissade_optimizer_destroy(glissade_optimizer **optimizer) {
+    if (!optimizer || !*optimizer)
+        return;
+    const gls_guest guest = gls_guest_enter();
+    glissade_optimizer *o = *optimizer;
+    for (uint32_t i = 0; i < o->group_count; i++)
+        gls_group_free(o->groups[i]);
+    gls_free(o->groups);
+    gls_free(o->arrays.items);
+    glissade_engine_destroy(&o->engine);
+    gls_free(o);
+    *optimizer = NULL;
+    gls_guest_leave(&guest);
+}
+
+const char *glissade_optimizer_message(const glissade_optimizer *optimizer) {
+    return optimizer ? optimizer->error.message : "";
+}
+
+/* The generation tells a call of this process from one that a fork cut off: its thread does not exist here.
+ */
+glissade_status gls_optimizer_enter(glissade_optimizer *optimizer, gls_guest *guest) {
+    if (!optimizer)
+        return GLISSADE_STATUS_NULL_ARGUMENT;
+    const unsigned generation = gls_fork_generation();
+    unsigned inside = 0;
+    if (!atomic_compare_exchange_strong_explicit(&optimizer->inside, &inside, generation,
+                                                 memory_order_acquire, memory_order_relaxed))
+        return inside == generation ? GLISSADE_STATUS_BUSY : GLISSADE_STATUS_FORKED;
+    *guest = gls_guest_enter();
+    return GLISSADE_STATUS_OK;
+}
+
+glissade_status gls_optimizer_leave(glissade_optimizer *optimizer, const gls_guest *guest,
+                                    glissade_status status) {
+    gls_guest_leave(guest);
+    atomic_store_explicit(&optimizer->inside, 0, memory_order_release);
+    return status;
+}
+
+gls_group *gls_optimizer_group(glissade_optimizer *optimizer, uint32_t number) {
+    uint32_t low = 0, high = optimizer->group_count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (optimizer->groups[middle]->number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < optimizer->group_count && optimizer->groups[low]->number == number)
+        return optimizer->groups[low];
+    gls_error_set(&optimizer->error, GLISSADE_STATUS_NOT_FOUND, "there is no group %u", number);
+    return NULL;
+}
+
+gls_tensor *gls_optimizer_tensor(glissade_optimizer *optimizer, glissade_tensor_ref ref) {
+    const gls_group *group = gls_optimizer_group(optimizer, ref.group);
+    if (!group)
+        return NULL;
+    if (ref.index < group->count)
+        return &group->tensors[ref.index];
+    gls_error_set(&optimizer->error, GLISSADE_STATUS_NOT_FOUND, "group %u has no tensor %u, only %u",
+                  ref.group, ref.index, group->count);
+    return NULL;
+}
+
+/* ---------------------------------------------------------------------------------------------------- bodies
+ * of calls */
+
+static glissade_status remove_group(glissade_optimizer *optimizer, uint32_t number) {
+    gls_group *group = gls_optimizer_group(optimizer, number);
+    if (!group)
+        return GLISSADE_STATUS_NOT_FOUND;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < optimizer->group_count; i++)
+        if (optimizer->groups[i] != group)
+            optimizer->groups[kept++] = optimizer->groups[i];
+    optimizer->group_count = kept;
+    gls_intervals_remove(&optimizer->arrays, number, UINT32_MAX);
+    gls_group_free(group);
+    return GLISSADE_STATUS_OK;
+}
+
+static glissade_status set_gradient(glissade_optimizer *optimizer, glissade_tensor_ref ref, void *gradient) {
+    gls_tensor *tensor = gls_optimizer_tensor(optimizer, ref);
+    if (!tensor)
+        return GLISSADE_STATUS_NOT_FOUND;
+    const gls_group *group = gls_optimizer_group(optimizer, ref.group);
+    const glissade_status status = gls_group_check_gradient(optimizer, group, ref.index, gradient);
+    if (!status)
+        tensor->g = gradient;
+    return status;
+}
+
+static glissade_status set_gradients(glissade_optimizer *optimizer, uint32_t number, void *const *gradients,
+                                     size_t count) {
+    const gls_group *group = gls_optimizer_group(optimizer, number);
+    if (!group)
+        return GLISSADE_STATUS_NOT_FOUND;
+    if (!gradients)
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_NULL_ARGUMENT, "gradients is NULL");
+    if (count != group->count)
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_INVALID_OPTION,
+                             "count is %zu; accepted: %u, the tensors of group %u", count, group->count,
+                             number);
+    for (uint32_t i = 0; i < group->count; i++) {
+        const glissade_status status = gls_group_check_gradient(optimizer, group, i, gradients[i]);
+        if (status)
+            return status;
+    }
+    for (uint32_t i = 0; i < group->count; i++)
+        group->tensors[i].g = gradients[i];
+    return GLISSADE_STATUS_OK;
+}
+
+static gls_interval parameter_interval(glissade_tensor_ref ref, const void *parameter, size_t n) {
+    return (gls_interval){.begin = (uintptr_t)parameter,
+                          .end = (uintptr_t)parameter + n * sizeof(float),
+                          .group = ref.group,
+                          .tensor = ref.index,
+                          .array = GLS_ARRAY_PARAMETER};
+}
+
+/* The old interval makes way for the new one, which may overlap it, and comes back if the new one is refused.
+ */
+static glissade_status move_parameter(glissade_optimizer *optimizer, glissade_tensor_ref ref,
+                                      gls_tensor *tensor, void *parameter) {
+    const gls_interval old = parameter_interval(ref, tensor->p, tensor->n);
+    const gls_interval moved = parameter_interval(ref, parameter, tensor->n);
+    gls_intervals_remove(&optimizer->arrays, ref.group, ref.index);
+    const glissade_status status = gls_intervals_check(&optimizer->arrays, &moved, 1, &optimizer->error);
+    gls_intervals_add(&optimizer->arrays, status ? &old : &moved, 1);
+    if (!status)
+        tensor->p = parameter;
+    return status;
+}
+
+static glissade_status set_parameter(glissade_optimizer *optimizer, glissade_tensor_ref ref,
+                                     void *parameter) {
+    glissade_error *error = &optimizer->error;
+    gls_tensor *tensor = gls_optimizer_tensor(optimizer, ref);
+    if (!tensor)
+        return GLISSADE_STATUS_NOT_FOUND;
+    if (tensor->n == 0) {
+        tensor->p = parameter;
+        return GLISSADE_STATUS_OK;
+    }
+    if (!parameter)
+        return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT,
+                             "parameter is NULL for a tensor of length %zu", tensor->n);
+    if ((uintptr_t)parameter % sizeof(float))
+        return gls_error_set(error, GLISSADE_STATUS_MISALIGNED,
+                             "parameter is at %p; accepted: multiples of %zu", parameter, sizeof(float));
+    const uintptr_t begin = (uintptr_t)parameter, gradient = (uintptr_t)tensor->g,
+                    bytes = tensor->n * sizeof(float);
+    if (begin > UINTPTR_MAX - bytes)
+        return gls_error_set(error, GLISSADE_STATUS_OVERLAP,
+                             "parameter at %p of %zu elements passes the last address", parameter, tensor->n);
+    if (gradient && (begin > gradient ? begin - gradient : gradient - begin) < bytes)
+        return gls_error_set(error, GLISSADE_STATUS_OVERLAP,
+                             "parameter at %p overlaps its own gradient at %p", parameter, (void *)tensor->g);
+    return move_parameter(optimizer, ref, tensor, parameter);
+}
+
+static glissade_status set_learning_rate(glissade_optimizer *optimizer, uint32_t number,
+                                         double learning_rate) {
+    gls_group *group = gls_optimizer_group(optimizer, number);
+    if (!group)
+        return GLISSADE_STATUS_NOT_FOUND;
+    if (!(learning_rate >= 0 && learning_rate <= (double)FLT_MAX))
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_INVALID_HYPERPARAMETER,
+                             "learning_rate is %s; accepted: from 0 to the largest float",
+                             gls_number_format(learning_rate).text);
+    *group->algorithm->learning_rate(group) = learning_rate;
+    return GLISSADE_STATUS_OK;
+}
+
+static glissade_status get_tensor(glissade_optimizer *optimizer, glissade_tensor_ref ref,
+                                  glissade_tensor_info *info) {
+    if (!info)
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_NULL_ARGUMENT, "info is NULL");
+    const gls_tensor *tensor = gls_optimizer_tensor(optimizer, ref);
+    if (!tensor)
+        return GLISSADE_STATUS_NOT_FOUND;
+    const glissade_tensor_info known = {.parameter = tensor->p,
+                                        .gradient = tensor->g,
+                                        .length = tensor->n,
+                                        .momentum = tensor->m,
+                                        .steps = tensor->t,
+                                        .momentum_updates = tensor->k};
+    return gls_options_write(&info_layout, info, &known, &optimizer->error);
+}
+
+static glissade_status set_counts(glissade_optimizer *optimizer, glissade_tensor_ref ref, uint64_t steps,
+                                  uint64_t momentum_updates) {
+    gls_tensor *tensor = gls_optimizer_tensor(optimizer, ref);
+    if (!tensor)
+        return GLISSADE_STATUS_NOT_FOUND;
+    const gls_group *group = gls_optimizer_group(optimizer, ref.group);
+    const uint64_t most = group->algorithm->uses_momentum(group) ? steps : 0;
+    if (momentum_updates > most)
+        return gls_error_set(
+            &optimizer->error, GLISSADE_STATUS_INVALID_OPTION,
+            "momentum_updates is %llu; accepted: 0 to %llu (steps, or 0 in a group without momentum)",
+            (unsigned long long)momentum_updates, (unsigned long long)most);
+    tensor->t = steps;
+    tensor->k = momentum_updates;
+    return GLISSADE_STATUS_OK;
+}
+
+/* -----------------------------------------------------------------------------------------------------------
+ * calls */
+
+void glissade_tensor_init(glissade_tensor *tensor, size_t size) {
+    static const gls_layout layout = {"glissade_tensor", {sizeof(glissade_tensor)}};
+    const glissade_tensor empty = {.size = sizeof empty};
+    gls_options_init(&layout, tensor, size, &empty);
+}
+
+glissade_status glissade_optimizer_remove_group(glissade_optimizer *optimizer, uint32_t group) {
+    GLS_OPTIMIZER_CALL(optimizer, remove_group(optimizer, group));
+}
+
+glissade_status glissade_optimizer_set_gradient(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
+                                                void *gradient) {
+    GLS_OPTIMIZER_CALL(optimizer, set_gradient(optimizer, tensor, gradient));
+}
+
+glissade_status glissade_optimizer_set_gradients(glissade_optimizer *optimizer, uint32_t group,
+                                                 void *const *gradients, size_t count) {
+    GLS_OPTIMIZER_CALL(optimizer, set_gradients(optimizer, group, gradients, count));
+}
+
+glissade_status glissade_optimizer_set_parameter(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
+                                                 void *parameter) {
+    GLS_OPTIMIZER_CALL(optimizer, set_parameter(optimizer, tensor, parameter));
+}
+
+glissade_status glissade_optimizer_set_learning_rate(glissade_optimizer *optimizer, uint32_t group,
+                                                     double learning_rate) {
+    GLS_OPTIMIZER_CALL(optimizer, set_learning_rate(optimizer, group, learning_rate));
+}
+
+glissade_status glissade_optimizer_get_tensor(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
+                                              glissade_tensor_info *info) {
+    GLS_OPTIMIZER_CALL(optimizer, get_tensor(optimizer, tensor, info));
+}
+
+glissade_status glissade_optimizer_set_counts(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
+                                              uint64_t steps, uint64_t momentum_updates) {
+    GLS_OPTIMIZER_CALL(optimizer, set_counts(optimizer, tensor, steps, momentum_updates));
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The optimizer's inside: groups, tensors, the interface that update rules implement, entering and leaving a
+ * call. */
+#ifndef GLS_OPTIMIZER_H
+#define GLS_OPTIMIZER_H
+
+#include "alloc.h"
+#include "engine.h"
+#include "glissade/optimizer.h"
+#include "guest.h"
+#include "intervals.h"
+#include "place.h"
+#include "sgd.h"
+
+typedef struct gls_group gls_group;
+
+typedef struct gls_tensor {
+    float *p, *g, *m; /* parameter; gradient or NULL while absent; momentum or NULL if there never was one */
+    size_t n;         /* elements */
+    uint64_t t, k;    /* steps with a gradient; updates of the momentum */
+    uint64_t listed;  /* the last step that listed it, by the optimizer's count of steps: finds duplicates */
+} gls_tensor;
+
+/* What a step asks of every rule. */
+typedef struct gls_request {
+    double gradient_scale;
+    bool zero_gradients;
+    const glissade_engine *engine;
+} gls_request;
+
+/* A kernel chosen and its scalars rounded, for one group and pair of counts. */
+typedef struct gls_call {
+    union {
+        gls_sgd_call sgd;
+    };
+} gls_call;
+
+/* An update rule. */
+typedef struct gls_algorithm {
+    const char *name;
+    /* Whether the group's tensors need a momentum array under its present hyperparameters. */
+    bool (*uses_momentum)(const gls_group *group);
+    /* Chooses and rounds for a tensor that has made t steps and k momentum updates so far. */
+    void (*prepare)(const gls_group *group, const gls_request *request, uint64_t t, uint64_t k,
+                    gls_call *call);
+    /* Updates n elements. */
+    void (*run)(const gls_call *call, float *p, float *g, float *m, size_t n, const gls_walk *walk);
+    /* Bytes read plus written for one element of such a tensor. */
+    uint32_t (*bytes_per_element)(const gls_group *group, const gls_request *request, uint64_t k);
+    double *(*learning_rate)(gls_group *group);
+} gls_algorithm;
+
+struct gls_group {
+    uint32_t number;
+    uint32_t count; /* of tensors */
+    const gls_algorithm *algorithm;
+    gls_tensor *tensors;
+    gls_plan plan;
+    gls_arena state; /* the library's momentum arrays */
+    union {
+        glissade_sgd_options sgd;
+    };
+};
+
+struct glissade_optimizer {
+    glissade_engine *engine;
+    atomic_uint inside; /* 0, or the fork generation of the process in which a call is in flight */
+    uint32_t group_count, next_number;
+    gls_group **groups; /* ascending by number */
+    gls_intervals arrays;
+    gls_rotation rotation;
+    uint64_t steps; /* calls of glissade_optimizer_step so far */
+    glissade_error error;
+};
+
+/*
+ * Every call on an optimizer enters first and leaves last. Entering fails with NULL_ARGUMENT, BUSY or FORKED
+ * and then there is nothing to leave. In between the default floating-point control holds.
+ */
+glissade_status gls_optimizer_enter(glissade_optimizer *optimizer, gls_guest *guest);
+glissade_status gls_optimizer_leave(glissade_optimizer *optimizer, const gls_guest *guest,
+                                    glissade_status status);
+
+/* A public call's whole body: enter, do, leave. */
+#define GLS_OPTIMIZER_CALL(optimizer, body)                                                                  \
+    gls_guest guest;                                                                                         \
+    const glissade_status entered = gls_optimizer_enter(optimizer, &guest);                                  \
+    return entered ? entered : gls_optimizer_leave(optimizer, &guest, body)
+
+/* Finds by number or reference; NULL, with the message written, if there is none. */
+gls_group *gls_optimizer_group(glissade_optimizer *optimizer, uint32_t number);
+gls_tensor *gls_optimizer_tensor(glissade_optimizer *optimizer, glissade_tensor_ref ref);
+
+/* ------------------------------------------------------------------------------------------------ group.c */
+
+/* Checks descriptors, plans, allocates and places a group; `group` comes with algorithm and hyperparameters
+ * set. */
+glissade_status gls_group_add(glissade_optimizer *optimizer, gls_group *group, const glissade_tensor *tensors,
+                              size_t count, uint32_t *number);
+void gls_group_free(gls_group *group);
+
+/* Gives every tensor that lacks one a momentum array of the library's. Returns OK or OUT_OF_MEMORY. */
+glissade_status gls_group_provide_momentum(glissade_optimizer *optimizer, gls_group *group);
+
+/* Checks a gradient's address against its tensor. Returns OK, MISALIGNED or OVERLAP. */
+glissade_status gls_group_check_gradient(glissade_optimizer *optimizer, const gls_group *group,
+                                         uint32_t tensor, const void *gradient);
+
+#endif

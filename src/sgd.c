@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stochastic gradient descent: its hyperparameters checked, its scalars rounded, its kernel chosen. */
+#include "sgd.h"
+
+#include <float.h>
+
+#include "debias.h"
+#include "optimizer.h"
+#include "options.h"
+
+static const gls_layout layout = {"glissade_sgd_options", {sizeof(glissade_sgd_options)}};
+
+static const glissade_sgd_options defaults = {
+    .size = sizeof(glissade_sgd_options),
+    .learning_rate = 0.001,
+};
+
+void glissade_sgd_options_init(glissade_sgd_options *options, size_t size) {
+    gls_options_init(&layout, options, size, &defaults);
+}
+
+/* ------------------------------------------------------------------------------------------------------------
+ * rule */
+
+static bool uses_momentum(const gls_group *group) {
+    return group->sgd.momentum != 0;
+}
+
+__attribute__((noinline)) gls_sgd_scalars
+gls_sgd_round(const glissade_sgd_options *sgd, double gradient_scale, bool keep_subnormals, uint64_t k) {
+    const double beta = sgd->momentum, kappa = 1 - sgd->dampening;
+    double eta = sgd->learning_rate, n1 = beta, n2 = kappa;
+    if (sgd->debias && sgd->nesterov) {
+        n1 = beta / gls_debias(beta, k + 2);
+        n2 = kappa / gls_debias(beta, k + 1);
+    } else if (sgd->debias) {
+        eta = sgd->learning_rate / gls_debias(beta, k + 1);
+    }
+    return (gls_sgd_scalars){
+        .s = (float)((sgd->maximize ? -1.0 : 1.0) / gradient_scale),
+        .weight_decay = (float)sgd->weight_decay,
+        .momentum = (float)beta,
+        .kappa = (float)kappa,
+        .flush = keep_subnormals ? 0 : FLT_MIN,
+        .n1 = (float)n1,
+        .n2 = (float)n2,
+        .minus_lambda = (float)-(sgd->learning_rate * sgd->weight_decay),
+        .minus_eta = (float)-eta,
+    };
+}
+
+static gls_momentum choose_momentum(const glissade_sgd_options *sgd, uint64_t k) {
+    if (sgd->momentum == 0)
+        return GLS_MOMENTUM_NONE;
+    if (k > 0)
+        return GLS_MOMENTUM_KEPT;
+    return sgd->first_step == GLISSADE_FIRST_STEP_UNDAMPENED ? GLS_MOMENTUM_UNDAMPENED : GLS_MOMENTUM_NEW;
+}
+
+static gls_decay choose_decay(const glissade_sgd_options *sgd) {
+    if (sgd->weight_decay == 0)
+        return GLS_DECAY_NONE;
+    return sgd->decay == GLISSADE_DECAY_DECOUPLED ? GLS_DECAY_DECOUPLED : GLS_DECAY_COUPLED;
+}
+
+static void prepare(const gls_group *group, const gls_request *request, uint64_t t, uint64_t k,
+                    gls_call *call) {
+    (void)t;
+    const glissade_sgd_options *sgd = &group->sgd;
+    const bool keep = gls_engine_setting(request->engine, GLS_KEEP_SUBNORMALS);
+    const bool nesterov = sgd->nesterov && sgd->momentum != 0;
+    call->sgd = (gls_sgd_call){
+        .kernel = request->engine->kernels
+                      ->sgd[choose_momentum(sgd, k)][nesterov][choose_decay(sgd)][request->zero_gradients],
+        .scalars = gls_sgd_round(sgd, request->gradient_scale, keep, k),
+    };
+}
+
+static void run(const gls_call *call, float *p, float *g, float *m, size_t n, const gls_walk *walk) {
+    call->sgd.kernel(&call->sgd.scalars, p, g, m, n, walk);
+}
+
+static uint32_t bytes_per_element(const gls_group *group, const gls_request *request, uint64_t k) {
+    const uint32_t plain = 3, written = 1, read = 1; /* floats */
+    uint32_t floats = plain + request->zero_gradients;
+    if (uses_momentum(group))
+        floats += k ? written + read : written;
+    return floats * (uint32_t)sizeof(float);
+}
+
+static double *learning_rate(gls_group *group) {
+    return &group->sgd.learning_rate;
+}
+
+static const gls_algorithm algorithm = {
+    .name = "sgd",
+    .uses_momentum = uses_momentum,
+    .prepare = prepare,
+    .run = run,
+    .bytes_per_element = bytes_per_element,
+    .learning_rate = learning_rate,
+};
+
+/* -------------------------------------------------------------------------------------------------
+ * hyperparameters */
+
+static glissade_status check_range(const char *name, double value, double most, const char *accepted,
+                                   glissade_error *error) {
+    if (value >= 0 && value <= most) /* false for a NaN */
+        return GLISSADE_STATUS_OK;
+    return gls_error_set(error, GLISSADE_STATUS_INVALID_HYPERPARAMETER, "%s is %s; accepted: %s", name,
+                         gls_number_format(value).text, accepted);
+}
+
+static glissade_status check_combination(const glissade_sgd_options *sgd, glissade_error *error) {
+    const glissade_status contradiction = GLISSADE_STATUS_INVALID_COMBINATION;
+    if (sgd->nesterov && sgd->momentum == 0)
+        return gls_error_set(error, contradiction,
+                             "nesterov is true with momentum 0; it needs momentum above 0");
+    if (sgd->debias && sgd->momentum == 0)
+        return gls_error_set(error, contradiction,
+                             "debias is true with momentum 0; it needs momentum above 0");
+    if (sgd->debias && sgd->first_step == GLISSADE_FIRST_STEP_UNDAMPENED)
+        return gls_error_set(
+            error, contradiction,
+            "debias is true with first_step UNDAMPENED, whose first update would be g / (1 - beta); "
+            "it needs first_step DAMPENED");
+    return GLISSADE_STATUS_OK;
+}
+
+/* Reads the caller's struct over the defaults and checks every field. */
+static glissade_status read_options(const glissade_sgd_options *given, glissade_sgd_options *sgd,
+                                    glissade_error *error) {
+    *sgd = defaults;
+    glissade_status status;
+    if (!given)
+        return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT, "options is NULL");
+    if ((status = gls_options_read(&layout, sgd, given, error)))
+        return status;
+    const char *finite = "from 0 to the largest float", *fraction = "at least 0 and below 1";
+    const double below_one = 1 - DBL_EPSILON / 2;
+    if ((status = check_range("learning_rate", sgd->learning_rate, (double)FLT_MAX, finite, error)) ||
+        (status = check_range("momentum", sgd->momentum, below_one, fraction, error)) ||
+        (status = check_range("dampening", sgd->dampening, below_one, fraction, error)) ||
+        (status = check_range("weight_decay", sgd->weight_decay, (double)FLT_MAX, finite, error)))
+        return status;
+    if ((unsigned)sgd->decay > GLISSADE_DECAY_DECOUPLED)
+        return gls_error_set(error, GLISSADE_STATUS_INVALID_OPTION,
+                             "decay is %d; accepted: 0 (coupled) and 1 (decoupled)", (int)sgd->decay);
+    if ((unsigned)sgd->first_step > GLISSADE_FIRST_STEP_UNDAMPENED)
+        return gls_error_set(error, GLISSADE_STATUS_INVALID_OPTION,
+                             "first_step is %d; accepted: 0 (dampened) and 1 (undampened)",
+                             (int)sgd->first_step);
+    return check_combination(sgd, error);
+}
+
+/* -----------------------------------------------------------------------------------------------------------
+ * calls */
+
+static glissade_status add(glissade_optimizer *optimizer, const glissade_tensor *tensors, size_t count,
+                           const glissade_sgd_options *options, uint32_t *number) {
+    if (!number)
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_NULL_ARGUMENT, "group is NULL");
+    glissade_sgd_options sgd;
+    const glissade_status status = read_options(options, &sgd, &optimizer->error);
+    if (status)
+        return status;
+    gls_group *group = gls_alloc(1, sizeof *group);
+    if (!group)
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory for a group");
+    group->algorithm = &algorithm;
+    group->sgd = sgd;
+    return gls_group_add(optimizer, group, tensors, count, number);
+}
+
+glissade_status glissade_optimizer_add_sgd(glissade_optimizer *optimizer, const glissade_tensor *tensors,
+                                           size_t count, const glissade_sgd_options *options,
+                                           uint32_t *group) {
+    GLS_OPTIMIZER_CALL(optimizer, add(optimizer, tensors, count, options, group));
+}
+
+static gls_group *find(glissade_optimizer *optimizer, uint32_t number) {
+    gls_group *group = gls_optimizer_group(optimizer, number);
+    if (!group || group->algorithm == &algorithm)
+        return group;
+    gls_error_set(&optimizer->error, GLISSADE_STATUS_NOT_FOUND, "group %u is under the rule %s, not sgd",
+                  number, group->algorithm->name);
+    return NULL;
+}
+
+static glissade_status set(glissade_optimizer *optimizer, uint32_t number,
+                           const glissade_sgd_options *options) {
+    gls_group *group = find(optimizer, number);
+    if (!group)
+        return optimizer->error.status;
+    glissade_sgd_options sgd;
+    glissade_status status = read_options(options, &sgd, &optimizer->error);
+    if (!status && sgd.momentum != 0)
+        status = gls_group_provide_momentum(optimizer, group);
+    if (status)
+        return status;
+    if (sgd.momentum == 0)
+        for (uint32_t i = 0; i < group->count; i++)
+            group->tensors[i].k = 0;
+    group->sgd = sgd;
+    return GLISSADE_STATUS_OK;
+}
+
+glissade_status glissade_optimizer_set_sgd(glissade_optimizer *optimizer, uint32_t group,
+                                           const glissade_sgd_options *options) {
+    GLS_OPTIMIZER_CALL(optimizer, set(optimizer, group, options));
+}
+
+static glissade_status get(glissade_optimizer *optimizer, uint32_t number, glissade_sgd_options *options) {
+    if (!options)
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_NULL_ARGUMENT, "options is NULL");
+    const gls_group *group = find(optimizer, number);
+    if (!group)
+        return optimizer->error.status;
+    return gls_options_write(&layout, options, &group->sgd, &optimizer->error);
+}
+
+glissade_status glissade_optimizer_get_sgd(glissade_optimizer *optimizer, uint32_t group,
+                                           glissade_sgd_options *options) {
+    GLS_OPTIMIZER_CALL(optimizer, get(optimizer, group, options));
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The passes over an optimizer's arrays: the step, zeroing gradients, and reading everything. Each is one
+ * job, run on every shard by the engine; all checks and the counting of what there is to do come before.
+ */
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "optimizer.h"
+#include "options.h"
+
+static const gls_layout options_layout = {"glissade_step_options", {sizeof(glissade_step_options)}};
+static const gls_layout report_layout = {"glissade_step_report", {sizeof(glissade_step_report)}};
+
+static const glissade_step_options default_options = {.size = sizeof(glissade_step_options),
+                                                      .gradient_scale = 1};
+
+void glissade_step_options_init(glissade_step_options *options, size_t size) {
+    gls_options_init(&options_layout, options, size, &default_options);
+}
+
+/* What a pass is over. */
+typedef struct workload {
+    uint64_t tensors, elements, bytes;
+    size_t footprint; /* bytes of the arrays touched: decides on team, pinning and walk */
+} workload;
+
+struct pass {
+    glissade_optimizer *optimizer;
+    const glissade_tensor_ref *listed; /* or NULL: everything */
+    size_t listed_count;
+    gls_request request;
+    gls_walk walk;
+    size_t tile;
+    _Atomic uint32_t digest;
+};
+
+/* ------------------------------------------------------------------------------------------------------- the
+ * step */
+
+/* A call prepared for tensors of one group with one pair of counts; kept from tensor to tensor while those
+ * agree. */
+struct prepared {
+    const gls_group *group; /* NULL: none yet */
+    uint64_t t, k;
+    gls_call call;
+};
+
+static void update(const struct pass *pass, const gls_group *group, const gls_tensor *tensor, gls_range range,
+                   struct prepared *prepared) {
+    if (prepared->group != group || prepared->t != tensor->t || prepared->k != tensor->k) {
+        group->algorithm->prepare(group, &pass->request, tensor->t, tensor->k, &prepared->call);
+        prepared->group = group;
+        prepared->t = tensor->t;
+        prepared->k = tensor->k;
+    }
+    const gls_algorithm *algorithm = group->algorithm;
+    float *m = algorithm->uses_momentum(group) ? tensor->m : NULL;
+    for (size_t i = range.begin; i < range.end; i += pass->tile) {
+        const size_t n = range.end - i < pass->tile ? range.end - i : pass->tile;
+        algorithm->run(&prepared->call, tensor->p + i, tensor->g + i, m ? m + i : NULL, n, &pass->walk);
+    }
+}
+
+static void update_if_due(const struct pass *pass, const gls_group *group, uint32_t index, uint32_t shard,
+                          struct prepared *prepared) {
+    const gls_tensor *tensor = &group->tensors[index];
+    if (!tensor->g)
+        return;
+    const gls_range range = gls_plan_range(&group->plan, index, tensor->n, shard);
+    if (range.begin < range.end)
+        update(pass, group, tensor, range, prepared);
+}
+
+static void step_shard(void *context, uint32_t shard) {
+    const struct pass *pass = context;
+    struct prepared prepared = {.group = NULL};
+    for (uint32_t i = 0; i < pass->optimizer->group_count; i++) {
+        const gls_group *group = pass->optimizer->groups[i];
+        for (gls_cursor c = gls_plan_start(&group->plan, shard); gls_plan_next(&c);)
+            update_if_due(pass, group, c.tensor, shard, &prepared);
+    }
+}
+
+/* The references were checked, so that looking them up writes no message. */
+static void step_listed_shard(void *context, uint32_t shard) {
+    const struct pass *pass = context;
+    struct prepared prepared = {.group = NULL};
+    const gls_group *group = NULL;
+    for (size_t i = 0; i < pass->listed_count; i++) {
+        const glissade_tensor_ref ref = pass->listed[i];
+        if (!group || group->number != ref.group)
+            group = gls_optimizer_group(pass->optimizer, ref.group);
+        update_if_due(pass, group, ref.index, shard, &prepared);
+    }
+}
+
+static void count_tensor(workload *work, const gls_group *group, const gls_tensor *tensor,
+                         const gls_request *request) {
+    if (!tensor->g)
+        return;
+    const uint32_t arrays = group->algorithm->uses_momentum(group) ? 3 : 2;
+    work->tensors++;
+    work->elements += tensor->n;
+    work->bytes += tensor->n * group->algorithm->bytes_per_element(group, request, tensor->k);
+    work->footprint += tensor->n * arrays * sizeof(float);
+}
+
+/* Checks the list and counts its work. */
+static glissade_status count_listed(glissade_optimizer *optimizer, const struct pass *pass, workload *work) {
+    for (size_t i = 0; i < pass->listed_count; i++) {
+        const glissade_tensor_ref ref = pass->listed[i];
+        gls_tensor *tensor = gls_optimizer_tensor(optimizer, ref);
+        if (!tensor)
+            return GLISSADE_STATUS_NOT_FOUND;
+        if (tensor->listed == optimizer->steps)
+            return gls_error_set(
+                &optimizer->error, GLISSADE_STATUS_DUPLICATE_TENSOR,
+                "tensors[%zu] is tensor %u of group %u, listed before; accepted: each at most once", i,
+                ref.index, ref.group);
+        tensor->listed = optimizer->steps;
+        count_tensor(work, gls_optimizer_group(optimizer, ref.group), tensor, &pass->request);
+    }
+    return GLISSADE_STATUS_OK;
+}
+
+static void count_all(const glissade_optimizer *optimizer, const struct pass *pass, workload *work) {
+    for (uint32_t i = 0; i < optimizer->group_count; i++) {
+        const gls_group *group = optimizer->groups[i];
+        for (uint32_t j = 0; j < group->count; j++)
+            count_tensor(work, group, &group->tensors[j], &pass->request);
+    }
+}
+
+static void advance_tensor(const gls_group *group, gls_tensor *tensor) {
+    if (!tensor->g)
+        return;
+    tensor->t++;
+    if (group->algorithm->uses_momentum(group))
+        tensor->k++;
+}
+
+static void advance(glissade_optimizer *optimizer, const struct pass *pass) {
+    for (size_t i = 0; i < pass->listed_count; i++) {
+        const glissade_tensor_ref ref = pass->listed[i];
+        advance_tensor(gls_optimizer_group(optimizer, ref.group), gls_optimizer_tensor(optimizer, ref));
+    }
+    if (pass->listed)
+        return;
+    for (uint32_t i = 0; i < optimizer->group_count; i++)
+        for (uint32_t j = 0; j < optimizer->groups[i]->count; j++)
+            advance_tensor(optimizer->groups[i], &optimizer->groups[i]->tensors[j]);
+}
+
+/* -------------------------------------------------------------------------------------------------- checks,
+ * reports */
+
+/* Sorts all present gradients and compares them with one another and with the caller's other arrays. */
+static glissade_status check_overlap(glissade_optimizer *optimizer) {
+    size_t room = 0, count = 0;
+    for (uint32_t i = 0; i < optimizer->group_count; i++)
+        room += optimizer->groups[i]->count;
+    gls_interval *items = gls_alloc(room, sizeof *items);
+    if (!items)
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_OUT_OF_MEMORY,
+                             "no memory to check %zu gradients", room);
+    for (uint32_t i = 0; i < optimizer->group_count; i++)
+        for (uint32_t j = 0; j < optimizer->groups[i]->count; j++) {
+            const gls_tensor *tensor = &optimizer->groups[i]->tensors[j];
+            if (tensor->g && tensor->n)
+                items[count++] = (gls_interval){.begin = (uintptr_t)tensor->g,
+                                                .end = (uintptr_t)(tensor->g + tensor->n),
+                                                .group = optimizer->groups[i]->number,
+                                                .tensor = j,
+                                                .array = GLS_ARRAY_GRADIENT};
+        }
+    gls_intervals_sort(items, count);
+    const glissade_status status = gls_intervals_check(&optimizer->arrays, items, count, &optimizer->error);
+    gls_free(items);
+    return status;
+}
+
+static glissade_status read_options(glissade_optimizer *optimizer, const glissade_step_options *given,
+                                    struct pass *pass) {
+    glissade_step_options options = default_options;
+    glissade_error *error = &optimizer->error;
+    const glissade_status status =
+        given ? gls_options_read(&options_layout, &options, given, error) : GLISSADE_STATUS_OK;
+    if (status)
+        return status;
+    if (!options.tensors && options.tensor_count)
+        return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT, "tensors is NULL with tensor_count %zu",
+                             options.tensor_count);
+    const float scale = (float)(1 / options.gradient_scale);
+    if (!isfinite(options.gradient_scale) || !isfinite(scale) || scale == 0)
+        return gls_error_set(
+            error, GLISSADE_STATUS_INVALID_OPTION,
+            "gradient_scale is %s; accepted: finite, not 0, with an inverse that a float can hold",
+            gls_number_format(options.gradient_scale).text);
+    pass->listed = options.tensors;
+    pass->listed_count = options.tensors ? options.tensor_count : 0;
+    pass->request.gradient_scale = options.gradient_scale;
+    pass->request.zero_gradients = options.zero_gradients;
+    return options.check_overlap ? check_overlap(optimizer) : GLISSADE_STATUS_OK;
+}
+
+/* A report that cannot be written must fail before anything is changed. */
+static glissade_status check_report(glissade_optimizer *optimizer, glissade_step_report *report) {
+    const glissade_step_report empty = {0};
+    return report ? gls_options_write(&report_layout, report, &empty, &optimizer->error) : GLISSADE_STATUS_OK;
+}
+
+static void write_report(glissade_step_report *report, const workload *work, const gls_execution *execution,
+                         gls_walk walk) {
+    const glissade_step_report known = {.tensors = work->tensors,
+                                        .elements = work->elements,
+                                        .bytes = work->bytes,
+                                        .passes = work->elements > 0,
+                                        .threads = execution->threads,
+                                        .planned = execution->planned,
+                                        .streams = (uint32_t)walk.streams,
+                                        .pinned = execution->pinned};
+    if (report)
+        (void)gls_options_write(&report_layout, report, &known, NULL); /* its size was checked */
+}
+
+static glissade_status step(glissade_optimizer *optimizer, const glissade_step_options *options,
+                            glissade_step_report *report) {
+    glissade_engine *engine = optimizer->engine;
+    struct pass pass = {
+        .optimizer = optimizer, .request.engine = engine, .tile = gls_engine_setting(engine, GLS_TILE)};
+    workload work = {0};
+    glissade_status status;
+    if ((status = read_options(optimizer, options, &pass)) || (status = check_report(optimizer, report)))
+        return status;
+    optimizer->steps++;
+    if (!pass.listed)
+        count_all(optimizer, &pass, &work);
+    else if ((status = count_listed(optimizer, &pass, &work)))
+        return status;
+
+    pass.walk = gls_engine_walk(engine, work.footprint);
+    const gls_execution execution =
+        gls_engine_execute(engine, work.footprint, pass.listed ? step_listed_shard : step_shard, &pass);
+    advance(optimizer, &pass);
+    write_report(report, &work, &execution, pass.walk);
+    gls_engine_log(engine, 3, "step %llu: %llu tensors, %llu elements, %u threads",
+                   (unsigned long long)optimizer->steps, (unsigned long long)work.tensors,
+                   (unsigned long long)work.elements, execution.threads);
+    return GLISSADE_STATUS_OK;
+}
+
+/* --------------------------------------------------------------------------------------------------- other
+ * passes */
+
+static void zero_shard(void *context, uint32_t shard) {
+    const struct pass *pass = context;
+    const gls_kernels *kernels = pass->optimizer->engine->kernels;
+    for (uint32_t i = 0; i < pass->optimizer->group_count; i++) {
+        const gls_group *group = pass->optimizer->groups[i];
+        for (gls_cursor c = gls_plan_start(&group->plan, shard); gls_plan_next(&c);) {
+            const gls_tensor *tensor = &group->tensors[c.tensor];
+            const gls_range range = gls_plan_range(&group->plan, c.tensor, tensor->n, shard);
+            if (tensor->g && range.begin < range.end)
+                kernels->zero(tensor->g + range.begin, range.end - range.begin);
+        }
+    }
+}
+
+/* A tensor's arrays that a read touches; how many. */
+static size_t list_arrays(const gls_tensor *tensor, size_t begin, const float *arrays[GLS_READ_ARRAYS_MAX]) {
+    const float *const all[] = {tensor->p, tensor->g, tensor->m};
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i])
+            arrays[count++] = all[i] + begin;
+    return count;
+}
+
+static void read_shard(void *context, uint32_t shard) {
+    struct pass *pass = context;
+    const gls_kernels *kernels = pass->optimizer->engine->kernels;
+    uint32_t digest = 0;
+    for (uint32_t i = 0; i < pass->optimizer->group_count; i++) {
+        const gls_group *group = pass->optimizer->groups[i];
+        for (gls_cursor c = gls_plan_start(&group->plan, shard); gls_plan_next(&c);) {
+            const gls_tensor *tensor = &group->tensors[c.tensor];
+            const gls_range range = gls_plan_range(&group->plan, c.tensor, tensor->n, shard);
+            if (range.begin == range.end)
+                continue;
+            const float *arrays[GLS_READ_ARRAYS_MAX];
+            const size_t count = list_arrays(tensor, range.begin, arrays);
+            digest ^= kernels->read(arrays, count, range.end - range.begin, &pass->walk);
+        }
+    }
+    atomic_fetch_xor_explicit(&pass->digest, digest, memory_order_relaxed);
+}
+
+/* The arrays that a zeroing or a reading pass is over. */
+static workload count_arrays(const glissade_optimizer *optimizer, bool gradients_only) {
+    workload work = {0};
+    for (uint32_t i = 0; i < optimizer->group_count; i++)
+        for (uint32_t j = 0; j < optimizer->groups[i]->count; j++) {
+            const gls_tensor *tensor = &optimizer->groups[i]->tensors[j];
+            const float *arrays[GLS_READ_ARRAYS_MAX];
+            const size_t count = gradients_only ? tensor->g != NULL : list_arrays(tensor, 0, arrays);
+            work.tensors += count > 0;
+            work.elements += count ? tensor->n : 0;
+            work.bytes += tensor->n * count * sizeof(float);
+        }
+    work.footprint = work.bytes;
+    return work;
+}
+
+static glissade_status zero_gradients(glissade_optimizer *optimizer) {
+    const workload work = count_arrays(optimizer, true);
+    struct pass pass = {.optimizer = optimizer};
+    gls_engine_execute(optimizer->engine, work.footprint, zero_shard, &pass);
+    return GLISSADE_STATUS_OK;
+}
+
+static glissade_status read_all(glissade_optimizer *optimizer, uint32_t *digest,
+                                glissade_step_report *report) {
+    if (!digest)
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_NULL_ARGUMENT, "digest is NULL");
+    const glissade_status status = check_report(optimizer, report);
+    if (status)
+        return status;
+    const workload work = count_arrays(optimizer, false);
+    struct pass pass = {.optimizer = optimizer, .walk = gls_engine_walk(optimizer->engine, work.footprint)};
+    const gls_execution execution = gls_engine_execute(optimizer->engine, work.footprint, read_shard, &pass);
+    *digest = pass.digest;
+    write_report(report, &work, &execution, pass.walk);
+    return GLISSADE_STATUS_OK;
+}
+
+/* -----------------------------------------------------------------------------------------------------------
+ * calls */
+
+glissade_status glissade_optimizer_step(glissade_optimizer *optimizer, const glissade_step_options *options,
+                                        glissade_step_report *report) {
+    GLS_OPTIMIZER_CALL(optimizer, step(optimizer, options, report));
+}
+
+glissade_status glissade_optimizer_zero_gradients(glissade_optimizer *optimizer) {
+    GLS_OPTIMIZER_CALL(optimizer, zero_gradients(optimizer));
+}
+
+glissade_status glissade_optimizer_read(glissade_optimizer *optimizer, uint32_t *digest,
+                                        glissade_step_report *report) {
+    GLS_OPTIMIZER_CALL(optimizer, read_all(optimizer, digest, report));
+}
