@@ -14,13 +14,16 @@
 #include <stdint.h>
 
 /*
- * The order in which a kernel visits its elements; it changes no result. With streams > 1 that many blocks of
- * GLS_WALK_BLOCK elements are visited in turn, a few cache lines at a time, which keeps as many pages of
- * every array in the hardware prefetcher's sight. What is left at the end, shorter than streams blocks, is
- * walked straight.
+ * The order in which a kernel visits its elements, and how far ahead it asks for them; neither changes a
+ * result. With streams > 1 that many blocks of GLS_WALK_BLOCK elements are visited in turn, a few cache lines
+ * at a time, which keeps as many pages of every array in the hardware prefetcher's sight. What is left at the
+ * end, shorter than streams blocks, is walked straight. A straight walk with lead > 0 prefetches so many
+ * elements ahead.
  */
 typedef struct gls_walk {
     size_t streams; /* 1: straight */
+    size_t lead; /* elements; 0: leave it to the hardware. Blocks visited in turn are never prefetched: what
+                    lies ahead of their ends was visited already */
 } gls_walk;
 
 enum {

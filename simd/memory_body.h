@@ -10,9 +10,11 @@ static void zero(float *x, size_t n) {
     const gls_walk straight = {.streams = 1};
 #define ZERO_WHOLE(i)      vf_store(x + (i), nothing)
 #define ZERO_PART(i, left) vf_store_part(x + (i), nothing, left)
-    GLS_WALK(n, &straight, ZERO_WHOLE, ZERO_PART);
+#define ZERO_AHEAD(i)      gls_prefetch(x, i)
+    GLS_WALK(n, &straight, ZERO_WHOLE, ZERO_PART, ZERO_AHEAD);
 #undef ZERO_WHOLE
 #undef ZERO_PART
+#undef ZERO_AHEAD
 }
 
 /* One accumulator an array, so that the reads do not wait for one another. */
@@ -25,9 +27,13 @@ static VF_INLINE uint32_t read_side_by_side(const float *const *arrays, size_t c
 #define READ_PART(i, left)                                                                                   \
     for (size_t a = 0; a < count; a++)                                                                       \
     bits[a] = vf_xor(bits[a], vf_load_part(arrays[a] + (i), left))
-    GLS_WALK(n, walk, READ_WHOLE, READ_PART);
+#define READ_AHEAD(i)                                                                                        \
+    for (size_t a = 0; a < count; a++)                                                                       \
+    gls_prefetch(arrays[a], i)
+    GLS_WALK(n, walk, READ_WHOLE, READ_PART, READ_AHEAD);
 #undef READ_WHOLE
 #undef READ_PART
+#undef READ_AHEAD
     return vf_xor_lanes(vf_xor(vf_xor(bits[0], bits[1]), vf_xor(bits[2], bits[3])));
 }
 

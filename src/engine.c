@@ -95,7 +95,6 @@ static glissade_status collect_settings(glissade_engine *engine, const gls_envir
                                         const glissade_engine_options *options, glissade_error *error) {
     static const uint32_t defaults[GLS_VARIABLE_COUNT] = {
         [GLS_TILE] = GLS_TILE_DEFAULT,
-        [GLS_STREAMS] = GLS_STREAMS_DEFAULT,
         [GLS_HUGEPAGES] = 1,
     };
     for (int i = 0; i < GLS_VARIABLE_COUNT; i++) {
@@ -297,8 +296,14 @@ gls_execution gls_engine_execute(glissade_engine *engine, size_t bytes, gls_team
     return (gls_execution){.threads = delivered, .planned = team.shards, .pinned = pin};
 }
 
+bool gls_engine_tunes(const glissade_engine *engine, size_t bytes) {
+    return bytes >= GLS_WALK_FROM && gls_engine_setting(engine, GLS_STREAMS) == 0;
+}
+
 gls_walk gls_engine_walk(const glissade_engine *engine, size_t bytes) {
-    return (gls_walk){.streams = bytes >= GLS_WALK_FROM ? gls_engine_setting(engine, GLS_STREAMS) : 1};
+    if (bytes < GLS_WALK_FROM)
+        return (gls_walk){.streams = 1};
+    return (gls_walk){.streams = gls_engine_setting(engine, GLS_STREAMS), .lead = GLS_LEAD};
 }
 
 /* -----------------------------------------------------------------------------------------------------

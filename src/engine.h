@@ -59,7 +59,8 @@ typedef struct gls_execution {
  */
 gls_execution gls_engine_execute(glissade_engine *engine, size_t bytes, gls_team_work *work, void *context);
 
-/* The walk for work that touches so many bytes. */
+/* Whether work that touches so many bytes has its walk found by trying; and the walk for other work. */
+bool gls_engine_tunes(const glissade_engine *engine, size_t bytes);
 gls_walk gls_engine_walk(const glissade_engine *engine, size_t bytes);
 
 #endif

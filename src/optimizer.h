@@ -11,6 +11,7 @@
 #include "intervals.h"
 #include "place.h"
 #include "sgd.h"
+#include "tuner.h"
 
 typedef struct gls_group gls_group;
 
@@ -69,6 +70,7 @@ struct glissade_optimizer {
     gls_group **groups; /* ascending by number */
     gls_intervals arrays;
     gls_rotation rotation;
+    gls_tuner tuner;
     uint64_t steps; /* calls of glissade_optimizer_step so far */
     glissade_error error;
 };

@@ -5,7 +5,7 @@
  */
 #include <math.h>
 #include <stdatomic.h>
-#include <string.h>
+#include <time.h>
 
 #include "optimizer.h"
 #include "options.h"
@@ -225,6 +225,30 @@ static void write_report(glissade_step_report *report, const workload *work, con
         (void)gls_options_write(&report_layout, report, &known, NULL); /* its size was checked */
 }
 
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now); /* no system call on Linux */
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* The walk of a large step is found by trying, unless it was set. */
+static gls_walk choose_walk(const glissade_optimizer *optimizer, size_t footprint) {
+    return gls_engine_tunes(optimizer->engine, footprint) ? gls_tuner_walk(&optimizer->tuner)
+                                                          : gls_engine_walk(optimizer->engine, footprint);
+}
+
+static gls_execution execute_step(glissade_optimizer *optimizer, size_t footprint, gls_team_work *work,
+                                  struct pass *pass) {
+    const bool trial =
+        gls_engine_tunes(optimizer->engine, footprint) && gls_tuner_is_trying(&optimizer->tuner);
+    pass->walk = choose_walk(optimizer, footprint);
+    const double start = trial ? seconds_now() : 0;
+    const gls_execution execution = gls_engine_execute(optimizer->engine, footprint, work, pass);
+    if (trial)
+        gls_tuner_learn(&optimizer->tuner, seconds_now() - start, footprint);
+    return execution;
+}
+
 static glissade_status step(glissade_optimizer *optimizer, const glissade_step_options *options,
                             glissade_step_report *report) {
     glissade_engine *engine = optimizer->engine;
@@ -240,9 +264,8 @@ static glissade_status step(glissade_optimizer *optimizer, const glissade_step_o
     else if ((status = count_listed(optimizer, &pass, &work)))
         return status;
 
-    pass.walk = gls_engine_walk(engine, work.footprint);
     const gls_execution execution =
-        gls_engine_execute(engine, work.footprint, pass.listed ? step_listed_shard : step_shard, &pass);
+        execute_step(optimizer, work.footprint, pass.listed ? step_listed_shard : step_shard, &pass);
     advance(optimizer, &pass);
     write_report(report, &work, &execution, pass.walk);
     gls_engine_log(engine, 3, "step %llu: %llu tensors, %llu elements, %u threads",
@@ -328,7 +351,7 @@ static glissade_status read_all(glissade_optimizer *optimizer, uint32_t *digest,
     if (status)
         return status;
     const workload work = count_arrays(optimizer, false);
-    struct pass pass = {.optimizer = optimizer, .walk = gls_engine_walk(optimizer->engine, work.footprint)};
+    struct pass pass = {.optimizer = optimizer, .walk = choose_walk(optimizer, work.footprint)};
     const gls_execution execution = gls_engine_execute(optimizer->engine, work.footprint, read_shard, &pass);
     *digest = pass.digest;
     write_report(report, &work, &execution, pass.walk);

@@ -72,7 +72,7 @@ typedef struct glissade_engine_options {
     glissade_isa isa;    /* AUTO: the environment's, or else the best */
     glissade_pin pin;    /* see above */
     uint32_t tile;       /* elements a kernel is handed at once: 256 to 2^30, a multiple of 256, or UNSET */
-    uint32_t streams;    /* pages walked in turn on large data: 1 (straight) to 16, or GLISSADE_UNSET */
+    uint32_t streams;    /* pages walked in turn on large data: 1 (straight) to 16, 0: find out, or UNSET */
     uint32_t huge_pages; /* 1: ask for huge pages for the library's large arrays; 0: do not; or UNSET */
     uint32_t keep_subnormals; /* 1: stored state may hold subnormals; 0: they are flushed to zero; or UNSET */
     uint32_t verbose;         /* 0 to 3, how much goes to `log`; or GLISSADE_UNSET */
@@ -131,7 +131,7 @@ typedef struct glissade_engine_info {
     bool oversubscribed;
     bool forked;      /* this process is a fork's child: steps run on the calling thread */
     uint32_t tile;    /* elements */
-    uint32_t streams; /* pages walked in turn when a step is large */
+    uint32_t streams; /* pages walked in turn when a step is large; 0: found out by trying */
     bool huge_pages;
     bool keep_subnormals;
     uint32_t verbose;
