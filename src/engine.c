@@ -35,8 +35,7 @@ void glissade_engine_options_init(glissade_engine_options *options, size_t size)
     gls_options_init(&options_layout, options, size, &default_options);
 }
 
-/* -------------------------------------------------------------------------------------------------------
- * settings */
+/* ---- settings ---- */
 
 /* An option that takes numbers: refused unless it is unset or what its variable would accept. */
 static glissade_status read_number(gls_setting *setting, gls_variable variable, uint32_t value,
@@ -121,8 +120,7 @@ static void describe_settings(glissade_engine *engine) {
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * discovery */
+/* ---- discovery ---- */
 
 static glissade_status check_isa(uint32_t value, const char *asked_by, glissade_error *error) {
     const glissade_isa isa = (glissade_isa)value;
@@ -189,8 +187,7 @@ static glissade_status prepare_pinning(glissade_engine *engine, glissade_error *
     return GLISSADE_STATUS_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * lifecycle */
+/* ---- lifecycle ---- */
 
 static glissade_status build(glissade_engine *engine, const glissade_engine_options *given,
                              glissade_error *error) {
@@ -278,8 +275,7 @@ void gls_engine_log(const glissade_engine *engine, uint32_t level, const char *f
     engine->log(engine->log_user, level, line);
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * execution */
+/* ---- execution ---- */
 
 gls_execution gls_engine_execute(glissade_engine *engine, size_t bytes, gls_team_work *work, void *context) {
     if (engine->threads.count == 1 || bytes < GLS_TEAM_FROM || gls_fork_is_child() || gls_team_nested()) {
@@ -306,8 +302,7 @@ gls_walk gls_engine_walk(const glissade_engine *engine, size_t bytes) {
     return (gls_walk){.streams = gls_engine_setting(engine, GLS_STREAMS), .lead = GLS_LEAD};
 }
 
-/* -----------------------------------------------------------------------------------------------------
- * inspection */
+/* ---- inspection ---- */
 
 glissade_status glissade_engine_get_info(const glissade_engine *engine, glissade_engine_info *info) {
     if (!engine || !info)

@@ -9,8 +9,7 @@
 
 static const size_t tensor_size_first = sizeof(glissade_tensor);
 
-/* -----------------------------------------------------------------------------------------------------
- * descriptors */
+/* ---- descriptors ---- */
 
 static glissade_status check_alignment(const void *address, const char *array, uint32_t tensor,
                                        glissade_error *error) {
@@ -40,6 +39,15 @@ glissade_status gls_group_check_gradient(glissade_optimizer *optimizer, const gl
                              "gradient of tensor %u at %p overlaps its own %s at %p", tensor, gradient,
                              parameter ? "parameter" : "momentum", parameter ? (void *)t->p : (void *)t->m);
     return GLISSADE_STATUS_OK;
+}
+
+void gls_group_set_gradient(gls_group *group, uint32_t tensor, void *gradient) {
+    gls_tensor *t = &group->tensors[tensor];
+    if (t->g)
+        group->present -= t->n;
+    if (gradient)
+        group->present += t->n;
+    t->g = gradient;
 }
 
 /* The i-th of the caller's descriptors, which may be longer than ours. */
@@ -92,7 +100,7 @@ static glissade_status check_descriptor(glissade_optimizer *optimizer, const gls
     if ((uintptr_t)tensor->p > UINTPTR_MAX - bytes || (uintptr_t)tensor->m > UINTPTR_MAX - bytes)
         return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE,
                              "tensor %u of %zu elements passes the last address", i, tensor->n);
-    return tensor->g ? gls_group_check_gradient(optimizer, group, i, tensor->g) : GLISSADE_STATUS_OK;
+    return GLISSADE_STATUS_OK;
 }
 
 /* Copies the descriptors into group->tensors and checks each by itself. */
@@ -118,16 +126,16 @@ static glissade_status read_descriptors(glissade_optimizer *optimizer, gls_group
     group->count = (uint32_t)count;
     for (uint32_t i = 0; i < group->count; i++) {
         const glissade_tensor tensor = read_descriptor(tensors, stride, i);
-        group->tensors[i] = (gls_tensor){
-            .p = tensor.parameter, .g = tensor.gradient, .m = tensor.momentum, .n = tensor.length};
-        if ((status = check_descriptor(optimizer, group, i)))
+        group->tensors[i] = (gls_tensor){.p = tensor.parameter, .m = tensor.momentum, .n = tensor.length};
+        if ((status = check_descriptor(optimizer, group, i)) ||
+            (status = gls_group_check_gradient(optimizer, group, i, tensor.gradient)))
             return status;
+        gls_group_set_gradient(group, i, tensor.gradient);
     }
     return GLISSADE_STATUS_OK;
 }
 
-/* --------------------------------------------------------------------------------------------------------
- * overlaps */
+/* ---- overlaps ---- */
 
 /* The group's parameters and caller-owned state as sorted intervals; at most two a tensor. */
 static size_t collect_intervals(const gls_group *group, gls_interval *items) {
@@ -148,8 +156,7 @@ static size_t collect_intervals(const gls_group *group, gls_interval *items) {
     return count;
 }
 
-/* --------------------------------------------------------------------------------------------------- plan
- * and state */
+/* ---- plan and state ---- */
 
 static glissade_status plan_group(glissade_optimizer *optimizer, gls_group *group, gls_rotation *rotation) {
     size_t *lengths = gls_alloc(group->count, sizeof *lengths);
@@ -195,8 +202,7 @@ glissade_status gls_group_provide_momentum(glissade_optimizer *optimizer, gls_gr
     return status;
 }
 
-/* -------------------------------------------------------------------------------------------------------------
- * add */
+/* ---- add ---- */
 
 /* Everything that can fail, in an order that leaves only group-owned memory behind. */
 static glissade_status prepare(glissade_optimizer *optimizer, gls_group *group,

@@ -10,8 +10,7 @@
 
 static const gls_layout info_layout = {"glissade_tensor_info", {sizeof(glissade_tensor_info)}};
 
-/* -------------------------------------------------------------------------------------------------------
- * lifecycle */
+/* ---- lifecycle ---- */
 
 glissade_status glissade_optimizer_create(glissade_engine *engine, glissade_optimizer **optimizer,
                                           glissade_error *error) {
@@ -99,8 +98,7 @@ gls_tensor *gls_optimizer_tensor(glissade_optimizer *optimizer, glissade_tensor_
     return NULL;
 }
 
-/* ---------------------------------------------------------------------------------------------------- bodies
- * of calls */
+/* ---- bodies of calls ---- */
 
 static glissade_status remove_group(glissade_optimizer *optimizer, uint32_t number) {
     gls_group *group = gls_optimizer_group(optimizer, number);
@@ -117,19 +115,18 @@ static glissade_status remove_group(glissade_optimizer *optimizer, uint32_t numb
 }
 
 static glissade_status set_gradient(glissade_optimizer *optimizer, glissade_tensor_ref ref, void *gradient) {
-    gls_tensor *tensor = gls_optimizer_tensor(optimizer, ref);
-    if (!tensor)
+    if (!gls_optimizer_tensor(optimizer, ref))
         return GLISSADE_STATUS_NOT_FOUND;
-    const gls_group *group = gls_optimizer_group(optimizer, ref.group);
+    gls_group *group = gls_optimizer_group(optimizer, ref.group);
     const glissade_status status = gls_group_check_gradient(optimizer, group, ref.index, gradient);
     if (!status)
-        tensor->g = gradient;
+        gls_group_set_gradient(group, ref.index, gradient);
     return status;
 }
 
 static glissade_status set_gradients(glissade_optimizer *optimizer, uint32_t number, void *const *gradients,
                                      size_t count) {
-    const gls_group *group = gls_optimizer_group(optimizer, number);
+    gls_group *group = gls_optimizer_group(optimizer, number);
     if (!group)
         return GLISSADE_STATUS_NOT_FOUND;
     if (!gradients)
@@ -144,7 +141,7 @@ static glissade_status set_gradients(glissade_optimizer *optimizer, uint32_t num
             return status;
     }
     for (uint32_t i = 0; i < group->count; i++)
-        group->tensors[i].g = gradients[i];
+        gls_group_set_gradient(group, i, gradients[i]);
     return GLISSADE_STATUS_OK;
 }
 
@@ -243,8 +240,7 @@ static glissade_status set_counts(glissade_optimizer *optimizer, glissade_tensor
     return GLISSADE_STATUS_OK;
 }
 
-/* -----------------------------------------------------------------------------------------------------------
- * calls */
+/* ---- calls ---- */
 
 void glissade_tensor_init(glissade_tensor *tensor, size_t size) {
     static const gls_layout layout = {"glissade_tensor", {sizeof(glissade_tensor)}};

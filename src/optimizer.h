@@ -20,6 +20,7 @@ typedef struct gls_tensor {
     size_t n;         /* elements */
     uint64_t t, k;    /* steps with a gradient; updates of the momentum */
     uint64_t listed;  /* the last step that listed it, by the optimizer's count of steps: finds duplicates */
+    uint64_t counted; /* the last step that moved its counts on */
 } gls_tensor;
 
 /* What a step asks of every rule. */
@@ -54,6 +55,7 @@ typedef struct gls_algorithm {
 struct gls_group {
     uint32_t number;
     uint32_t count; /* of tensors */
+    size_t present; /* elements of the tensors whose gradient is present */
     const gls_algorithm *algorithm;
     gls_tensor *tensors;
     gls_plan plan;
@@ -93,7 +95,7 @@ glissade_status gls_optimizer_leave(glissade_optimizer *optimizer, const gls_gue
 gls_group *gls_optimizer_group(glissade_optimizer *optimizer, uint32_t number);
 gls_tensor *gls_optimizer_tensor(glissade_optimizer *optimizer, glissade_tensor_ref ref);
 
-/* ------------------------------------------------------------------------------------------------ group.c */
+/* ---- group.c ---- */
 
 /* Checks descriptors, plans, allocates and places a group; `group` comes with algorithm and hyperparameters
  * set. */
@@ -103,6 +105,9 @@ void gls_group_free(gls_group *group);
 
 /* Gives every tensor that lacks one a momentum array of the library's. Returns OK or OUT_OF_MEMORY. */
 glissade_status gls_group_provide_momentum(glissade_optimizer *optimizer, gls_group *group);
+
+/* Sets a gradient that was checked, and keeps count of what is present. */
+void gls_group_set_gradient(gls_group *group, uint32_t tensor, void *gradient);
 
 /* Checks a gradient's address against its tensor. Returns OK, MISALIGNED or OVERLAP. */
 glissade_status gls_group_check_gradient(glissade_optimizer *optimizer, const gls_group *group,

@@ -47,13 +47,19 @@ glissade_status gls_options_read(const gls_layout *layout, void *known, const vo
     return GLISSADE_STATUS_OK;
 }
 
-glissade_status gls_options_write(const gls_layout *layout, void *filled, const void *known,
-                                  glissade_error *error) {
+glissade_status gls_options_check(const gls_layout *layout, const void *filled, glissade_error *error) {
     size_t size;
     memcpy(&size, filled, sizeof size);
-    const glissade_status status = check_size(layout, size, error);
+    return check_size(layout, size, error);
+}
+
+glissade_status gls_options_write(const gls_layout *layout, void *filled, const void *known,
+                                  glissade_error *error) {
+    const glissade_status status = gls_options_check(layout, filled, error);
     if (status)
         return status;
+    size_t size;
+    memcpy(&size, filled, sizeof size);
     gls_options_init(layout, filled, size, known);
     return GLISSADE_STATUS_OK;
 }

@@ -20,6 +20,9 @@ typedef struct gls_layout {
 glissade_status gls_options_read(const gls_layout *layout, void *known, const void *given,
                                  glissade_error *error);
 
+/* Whether gls_options_write would accept the caller's struct. Returns OK or INVALID_SIZE. */
+glissade_status gls_options_check(const gls_layout *layout, const void *filled, glissade_error *error);
+
 /* Copies `known` into the caller's struct, as far as that reaches, and keeps its size field. Returns OK or
  * INVALID_SIZE.
  */

@@ -35,7 +35,7 @@ typedef struct touch_job {
 static void touch_shard(void *context, uint32_t shard) {
     const touch_job *job = context;
     for (gls_cursor c = gls_plan_start(job->plan, shard); gls_plan_next(&c);) {
-        const gls_range range = gls_plan_range(job->plan, c.tensor, job->lengths[c.tensor], shard);
+        const gls_range range = gls_cursor_range(&c, job->lengths[c.tensor]);
         if (range.begin < range.end)
             memset(job->base + job->offsets[c.tensor] + range.begin * sizeof(float), 0,
                    (range.end - range.begin) * sizeof(float));

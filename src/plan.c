@@ -4,8 +4,20 @@
 
 #include "alloc.h"
 
-static size_t blocks_of(size_t length) {
-    return length / GLS_BLOCK + (length % GLS_BLOCK != 0);
+/*
+ * The unit in which a split tensor is cut: blocks, if that is even or if a thread has so many that half of
+ * one does not matter (1.6 %); else the finest. Surplus units go round from tensor to tensor, but the last,
+ * incomplete one would always fall on the last thread.
+ */
+static size_t unit_of(size_t length, uint32_t threads) {
+    enum { MANY = 32 };
+    const bool even = length % GLS_BLOCK == 0 && length / GLS_BLOCK % threads == 0;
+    return even || length / GLS_BLOCK / threads >= MANY ? GLS_BLOCK : GLS_CUT_UNIT;
+}
+
+static size_t units_of(size_t length, uint32_t threads) {
+    const size_t unit = unit_of(length, threads);
+    return length / unit + (length % unit != 0);
 }
 
 static bool is_split(size_t length, uint32_t threads) {
@@ -13,12 +25,12 @@ static bool is_split(size_t length, uint32_t threads) {
 }
 
 /*
- * A split tensor of B blocks gives every thread B / T, and one more to B mod T threads in a circle from
- * `surplus` on. Where thread's part begins: the even shares before it, and the surplus blocks given to
- * threads before it.
+ * A split tensor of U units gives every thread U / T, and one more to U mod T threads in a circle from
+ * `surplus` on. Where thread's part begins: the even shares before it, and the surplus units given to threads
+ * before it.
  */
-static size_t split_point(size_t blocks, uint32_t threads, uint32_t surplus, uint32_t thread) {
-    const uint32_t extra = (uint32_t)(blocks % threads);
+static size_t split_point(size_t units, uint32_t threads, uint32_t surplus, uint32_t thread) {
+    const uint32_t extra = (uint32_t)(units % threads);
     const uint32_t after =
         thread > surplus ? thread - surplus : 0; /* threads from `surplus` up to this one */
     uint32_t given;
@@ -28,14 +40,14 @@ static size_t split_point(size_t blocks, uint32_t threads, uint32_t surplus, uin
         const uint32_t wrapped = surplus + extra - threads; /* threads 0 .. wrapped - 1 have one, too */
         given = (thread < wrapped ? thread : wrapped) + after;
     }
-    return blocks / threads * thread + given;
+    return units / threads * thread + given;
 }
 
 static gls_range split_range(const gls_plan *plan, uint32_t place, size_t length, uint32_t thread) {
-    const size_t blocks = blocks_of(length);
+    const size_t unit = unit_of(length, plan->threads), units = units_of(length, plan->threads);
     const uint32_t surplus = plan->surplus[place];
-    gls_range range = {split_point(blocks, plan->threads, surplus, thread) * GLS_BLOCK,
-                       split_point(blocks, plan->threads, surplus, thread + 1) * GLS_BLOCK};
+    gls_range range = {split_point(units, plan->threads, surplus, thread) * unit,
+                       split_point(units, plan->threads, surplus, thread + 1) * unit};
     if (range.end > length)
         range.end = length;
     return range;
@@ -67,7 +79,8 @@ gls_range gls_plan_range(const gls_plan *plan, uint32_t tensor, size_t length, u
 }
 
 gls_cursor gls_plan_start(const gls_plan *plan, uint32_t shard) {
-    gls_cursor cursor = {.plan = plan, .split_end = plan->split_count, .packed_begin = plan->split_count};
+    gls_cursor cursor = {
+        .plan = plan, .shard = shard, .split_end = plan->split_count, .packed_begin = plan->split_count};
     if (shard == GLS_ALL_SHARDS) {
         cursor.end = plan->tensor_count;
         return cursor;
@@ -81,13 +94,25 @@ gls_cursor gls_plan_start(const gls_plan *plan, uint32_t shard) {
     return cursor;
 }
 
-bool gls_plan_next(gls_cursor *cursor) {
-    if (cursor->place == cursor->split_end && cursor->place < cursor->packed_begin)
-        cursor->place = cursor->packed_begin;
-    if (cursor->place >= cursor->split_end && cursor->place >= cursor->end)
-        return false;
-    cursor->tensor = cursor->plan->order[cursor->place++];
-    return true;
+/* All that are split, then the packed ones within which a piece ends: place counts pieces from split_end on.
+ */
+gls_cursor gls_plan_start_shared(const gls_plan *plan) {
+    return (gls_cursor){
+        .plan = plan, .split_end = plan->split_count, .end = plan->split_count + plan->piece_count};
+}
+
+bool gls_plan_next_shared(gls_cursor *cursor) {
+    const gls_plan *plan = cursor->plan;
+    for (; cursor->place < cursor->end; cursor->place++) {
+        const bool split = cursor->place < cursor->split_end;
+        const gls_cut cut = split ? (gls_cut){0, 0} : plan->cuts[cursor->place - cursor->split_end];
+        if (!split && cut.unit == 0)
+            continue;
+        cursor->tensor = plan->order[split ? cursor->place : cursor->split_end + cut.packed];
+        cursor->place++;
+        return true;
+    }
+    return false;
 }
 
 /* The multiple of `unit` nearest to offset. */
@@ -143,7 +168,8 @@ static size_t order_tensors(gls_plan *plan, const size_t *lengths, gls_rotation 
     for (uint32_t i = 0, next_split = 0, next_packed = plan->split_count; i < plan->tensor_count; i++) {
         if (is_split(lengths[i], plan->threads)) {
             plan->surplus[next_split] = rotation->split;
-            rotation->split = (uint32_t)((rotation->split + blocks_of(lengths[i])) % plan->threads);
+            rotation->split =
+                (uint32_t)((rotation->split + units_of(lengths[i], plan->threads)) % plan->threads);
             plan->place[i] = next_split++;
         } else {
             total += lengths[i];

@@ -19,8 +19,7 @@ void glissade_sgd_options_init(glissade_sgd_options *options, size_t size) {
     gls_options_init(&layout, options, size, &defaults);
 }
 
-/* ------------------------------------------------------------------------------------------------------------
- * rule */
+/* ---- rule ---- */
 
 static bool uses_momentum(const gls_group *group) {
     return group->sgd.momentum != 0;
@@ -101,8 +100,7 @@ static const gls_algorithm algorithm = {
     .learning_rate = learning_rate,
 };
 
-/* -------------------------------------------------------------------------------------------------
- * hyperparameters */
+/* ---- hyperparameters ---- */
 
 static glissade_status check_range(const char *name, double value, double most, const char *accepted,
                                    glissade_error *error) {
@@ -154,8 +152,7 @@ static glissade_status read_options(const glissade_sgd_options *given, glissade_
     return check_combination(sgd, error);
 }
 
-/* -----------------------------------------------------------------------------------------------------------
- * calls */
+/* ---- calls ---- */
 
 static glissade_status add(glissade_optimizer *optimizer, const glissade_tensor *tensors, size_t count,
                            const glissade_sgd_options *options, uint32_t *number) {

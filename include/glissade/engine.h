@@ -25,8 +25,7 @@ extern "C" {
 
 typedef struct glissade_engine glissade_engine;
 
-/* ------------------------------------------------------------------------------------------------
- * instruction sets */
+/* ---- instruction sets ---- */
 
 typedef enum glissade_isa {
     GLISSADE_ISA_AUTO = 0,   /* the best that the CPU and the operating system allow */
@@ -46,8 +45,7 @@ bool glissade_isa_built(glissade_isa isa);
 GLISSADE_API
 bool glissade_isa_available(glissade_isa isa);
 
-/* ---------------------------------------------------------------------------------------------------------
- * options */
+/* ---- options ---- */
 
 /* For the fields below that say so: take the environment's value, or else the default. */
 #define GLISSADE_UNSET UINT32_MAX
@@ -85,8 +83,7 @@ typedef struct glissade_engine_options {
 GLISSADE_API
 void glissade_engine_options_init(glissade_engine_options *options, size_t size);
 
-/* -------------------------------------------------------------------------------------------------------
- * lifecycle */
+/* ---- lifecycle ---- */
 
 /*
  * Makes an engine. `options` may be NULL for all defaults; `error` may be NULL.
@@ -110,8 +107,7 @@ glissade_status glissade_engine_create(const glissade_engine_options *options, g
 GLISSADE_API
 void glissade_engine_destroy(glissade_engine **engine);
 
-/* ------------------------------------------------------------------------------------------------------
- * inspection */
+/* ---- inspection ---- */
 
 /* Where a setting came from. */
 typedef enum glissade_origin {
@@ -158,8 +154,7 @@ GLISSADE_API
 glissade_status glissade_engine_get_pu(const glissade_engine *engine, uint32_t index,
                                        glissade_pu_info *info) GLISSADE_WARN_UNUSED_RESULT;
 
-/* -----------------------------------------------------------------------------------------------------
- * environment */
+/* ---- environment ---- */
 
 typedef struct glissade_variable_info {
     size_t size;          /* set by the caller to sizeof(glissade_variable_info) */

@@ -25,8 +25,7 @@ extern "C" {
 
 typedef struct glissade_optimizer glissade_optimizer;
 
-/* -------------------------------------------------------------------------------------------------------
- * lifecycle */
+/* ---- lifecycle ---- */
 
 /*
  * Makes an optimizer without groups that keeps a reference to `engine`. `error` may be NULL.
@@ -48,8 +47,7 @@ void glissade_optimizer_destroy(glissade_optimizer **optimizer);
 GLISSADE_API
 const char *glissade_optimizer_message(const glissade_optimizer *optimizer);
 
-/* ---------------------------------------------------------------------------------------------- tensors and
- * groups */
+/* ---- tensors and groups ---- */
 
 /*
  * One parameter array of float with its gradient and, if the caller wants to own it, its state. Arrays of
@@ -154,8 +152,7 @@ glissade_status glissade_optimizer_set_counts(glissade_optimizer *optimizer, gli
                                               uint64_t steps,
                                               uint64_t momentum_updates) GLISSADE_WARN_UNUSED_RESULT;
 
-/* ------------------------------------------------------------------------------------------------------------
- * step */
+/* ---- step ---- */
 
 typedef struct glissade_step_options {
     size_t size;                        /* sizeof(glissade_step_options) */
@@ -214,8 +211,7 @@ GLISSADE_API
 glissade_status glissade_optimizer_read(glissade_optimizer *optimizer, uint32_t *digest,
                                         glissade_step_report *report) GLISSADE_WARN_UNUSED_RESULT;
 
-/* -------------------------------------------------------------------------------------------------------
- * placement */
+/* ---- placement ---- */
 
 /* Arrays of float placed as an optimizer's plan divides them. */
 typedef struct glissade_arrays glissade_arrays;
