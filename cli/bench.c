@@ -35,11 +35,11 @@ static const struct bench_step zeroing_ewma = {
     .name = "ewma, zeroing", .momentum = 0.9, .dampening = 0.9, .debias = true, .zero_gradients = true};
 
 static enum exit_code measure(struct bench *bench, struct bench_results *results) {
-    /* Plain steps come first, while there is no momentum that their floor would read. */
+    /* Plain steps touch two arrays a tensor, all others three. */
     enum exit_code exit_code = EXIT_CODE_OK;
     for (int rule = 0; rule < RULE_COUNT && exit_code == EXIT_CODE_OK; ++rule) {
         if (rule == RULE_SGD || rule == RULE_MOMENTUM)
-            exit_code = bench_find_floor(bench, &bench_rules[rule]);
+            exit_code = bench_prepare(bench, &bench_rules[rule]);
         if (exit_code == EXIT_CODE_OK)
             exit_code = bench_measure_pair(bench, NULL, &bench_rules[rule], &results->of_floor[rule]);
     }
@@ -52,27 +52,31 @@ static enum exit_code measure(struct bench *bench, struct bench_results *results
 }
 
 static void print_timing(const char *name, const struct bench_timing *timing) {
-    printf("%-14s %9.3f %7.1f", name, 1e3 * timing->seconds.value,
+    printf("%-14s %8.3f %7.1f", name, 1e3 * timing->seconds.value,
            1e-9 * (double)timing->bytes / timing->seconds.value);
 }
 
+static void print_ratio(const struct median *ratio) {
+    printf("%.4f (%.4f to %.4f)\n", ratio->value, ratio->low, ratio->high);
+}
+
 static void print_text(const struct bench *bench, const struct bench_results *results) {
-    printf("%s: %zu tensors, %zu parameters; %s, threads: %u; %zu repetitions\n\n", bench->model.name,
-           bench->model.tensor_count, bench->model.parameter_count, glissade_isa_name(bench->info.isa),
-           bench->info.threads, bench->repetitions);
-    printf("%-14s %9s %7s  %s\n", "step", "ms", "GB/s", "share of the roofline (95 % interval)");
+    printf(
+        "%s: %zu tensors, %zu parameters; %s, threads: %u; medians of %zu, 95 %% intervals in brackets\n\n",
+        bench->model.name, bench->model.tensor_count, bench->model.parameter_count,
+        glissade_isa_name(bench->info.isa), bench->info.threads, bench->repetitions);
+    printf("%-14s %8s %7s %9s  share of the roofline\n", "step", "ms", "GB/s", "floor ms");
     for (int rule = 0; rule < RULE_COUNT; ++rule) {
         const struct bench_pair *pair = &results->of_floor[rule];
         print_timing(bench_rules[rule].name, &pair->second);
-        printf("  %.3f (%.3f to %.3f) of %.3f ms\n", pair->ratio.value, pair->ratio.low, pair->ratio.high,
-               1e3 * pair->first.seconds.value);
+        printf(" %9.3f  ", 1e3 * pair->first.seconds.value);
+        print_ratio(&pair->ratio);
     }
-    const struct bench_pair *zeroing = &results->zeroing, *debias = &results->debias;
-    print_timing(zeroing_ewma.name, &zeroing->first);
-    printf("\n\nzeroing the gradients in the step: %.4f times the step without (%.4f to %.4f)\n",
-           zeroing->ratio.value, zeroing->ratio.low, zeroing->ratio.high);
-    printf("debias term: %.4f times the step without (%.4f to %.4f)\n", debias->ratio.value,
-           debias->ratio.low, debias->ratio.high);
+    print_timing(zeroing_ewma.name, &results->zeroing.first);
+    printf("\n\nzeroing gradients in the step, against the step without: ");
+    print_ratio(&results->zeroing.ratio);
+    printf("debias term, against the step without: ");
+    print_ratio(&results->debias.ratio);
 }
 
 static enum exit_code run(struct bench *bench, uint32_t threads, bool json) {

@@ -10,8 +10,7 @@
 #include "report.h"
 #include "statistics.h"
 
-/* ------------------------------------------------------------------------------------------------
- * model */
+/* ---- model ---- */
 
 enum { MODEL_TENSORS_MAXIMUM = 160 };
 
@@ -24,8 +23,7 @@ struct model {
 /* GPT-2 124M's 148 tensors, or with `small` the same list for a narrow, shallow relative. */
 void model_describe(struct model *model, bool small);
 
-/* ------------------------------------------------------------------------------------------------
- * measuring */
+/* ---- measuring ---- */
 
 /* A step to time. */
 struct bench_step {
@@ -50,7 +48,7 @@ struct bench {
     size_t pairs_done, pairs_total;
     glissade_engine *engine, *reader_engines[READER_COUNT];
     glissade_optimizer *optimizer, *readers[READER_COUNT];
-    glissade_optimizer *floor; /* the fastest reader of the arrays as they are now */
+    glissade_optimizer *floor; /* the fastest reader of the arrays that the optimizer has now */
     glissade_arrays *parameters, *gradients;
     uint32_t group;
     glissade_engine_info info;
@@ -67,8 +65,11 @@ struct bench_pair {
 enum exit_code bench_create(struct bench *bench, uint32_t threads);
 void bench_destroy(struct bench *bench);
 
-/* Finds the fastest way to read the arrays that this step reads, from then on the floor of bench_pair. */
-enum exit_code bench_find_floor(struct bench *bench, const struct bench_step *step);
+/*
+ * Gets ready for steps that touch the arrays that `step` does: makes the optimizer anew under its rule, lets
+ * it settle, and takes the fastest way to read those arrays as the floor from then on.
+ */
+enum exit_code bench_prepare(struct bench *bench, const struct bench_step *step);
 
 /* Rounds that one bench_measure_pair takes, warming up included; for the progress bar. */
 size_t bench_rounds(const struct bench *bench);
@@ -77,8 +78,7 @@ size_t bench_rounds(const struct bench *bench);
 enum exit_code bench_measure_pair(struct bench *bench, const struct bench_step *first,
                                   const struct bench_step *second, struct bench_pair *pair);
 
-/* ------------------------------------------------------------------------------------------------
- * results */
+/* ---- results ---- */
 
 enum bench_rule { RULE_SGD, RULE_MOMENTUM, RULE_EWMA, RULE_NESTEROV, RULE_COUNT };
 

@@ -13,7 +13,11 @@
 
 static const uint32_t reader_streams[READER_COUNT] = {1, 2, 4, 8};
 
-enum { WARM_UPS = 2, FLOOR_TRIALS = 7 };
+enum {
+    SETTLING_STEPS = 16, /* in its first large steps an optimizer tries several walks (GLISSADE_STREAMS) */
+    WARM_UPS = 2,
+    FLOOR_TRIALS = 7
+};
 
 static enum exit_code report_memory(void) {
     report_error("bench: out of memory");
@@ -101,10 +105,7 @@ enum exit_code bench_create(struct bench *bench, uint32_t threads) {
     bench->scratch = malloc(bench->repetitions * sizeof(double));
     if (bench->first_seconds == NULL || bench->second_seconds == NULL || bench->scratch == NULL)
         return report_memory();
-    exit_code = create_arrays(bench);
-    if (exit_code == EXIT_CODE_OK)
-        exit_code = add_group(bench, bench->optimizer, &bench_rules[RULE_SGD], NULL, &bench->group);
-    return exit_code;
+    return create_arrays(bench);
 }
 
 void bench_destroy(struct bench *bench) {
@@ -169,18 +170,30 @@ static enum exit_code create_readers(struct bench *bench, const struct bench_ste
     return EXIT_CODE_OK;
 }
 
-enum exit_code bench_find_floor(struct bench *bench, const struct bench_step *step) {
+/* Makes the optimizer anew, under this rule, and steps it until it has found its walk. */
+static enum exit_code settle_optimizer(struct bench *bench, const struct bench_step *step) {
+    glissade_optimizer_destroy(&bench->optimizer);
+    enum exit_code exit_code = create_optimizer(bench->engine, &bench->optimizer);
+    if (exit_code == EXIT_CODE_OK)
+        exit_code = add_group(bench, bench->optimizer, step, NULL, &bench->group);
+    double seconds;
+    glissade_step_report report;
+    for (int i = 0; i < SETTLING_STEPS && exit_code == EXIT_CODE_OK; ++i)
+        exit_code = time_once(bench, step, NULL, &seconds, &report);
+    return exit_code;
+}
+
+/* Keeps the fastest reader as the floor. */
+static enum exit_code choose_floor(struct bench *bench) {
     double seconds[READER_COUNT][FLOOR_TRIALS];
     glissade_step_report report;
-    /* The step itself first: it brings the momentum into being. */
-    enum exit_code exit_code = time_once(bench, step, NULL, &seconds[0][0], &report);
-    if (exit_code == EXIT_CODE_OK)
-        exit_code = create_readers(bench, step);
-    for (int trial = 0; trial < FLOOR_TRIALS; ++trial)
-        for (int i = 0; i < READER_COUNT && exit_code == EXIT_CODE_OK; ++i)
-            exit_code = time_once(bench, NULL, bench->readers[i], &seconds[i][trial], &report);
-    if (exit_code != EXIT_CODE_OK)
-        return exit_code;
+    for (int trial = 0; trial < FLOOR_TRIALS; ++trial) {
+        for (int i = 0; i < READER_COUNT; ++i) {
+            enum exit_code exit_code = time_once(bench, NULL, bench->readers[i], &seconds[i][trial], &report);
+            if (exit_code != EXIT_CODE_OK)
+                return exit_code;
+        }
+    }
     int best = 0;
     double best_seconds = statistics_median(seconds[0], FLOOR_TRIALS).value;
     for (int i = 1; i < READER_COUNT; ++i) {
@@ -192,6 +205,15 @@ enum exit_code bench_find_floor(struct bench *bench, const struct bench_step *st
     }
     bench->floor = bench->readers[best];
     return EXIT_CODE_OK;
+}
+
+enum exit_code bench_prepare(struct bench *bench, const struct bench_step *step) {
+    enum exit_code exit_code = settle_optimizer(bench, step);
+    if (exit_code == EXIT_CODE_OK)
+        exit_code = create_readers(bench, step);
+    if (exit_code == EXIT_CODE_OK)
+        exit_code = choose_floor(bench);
+    return exit_code;
 }
 
 enum exit_code bench_measure_pair(struct bench *bench, const struct bench_step *first,

@@ -10,27 +10,21 @@ void blas_set_threads(uint32_t threads) {
     /* The OpenMP flavour asks OpenMP before every product, and lets its answer overrule its own setting. */
     omp_set_num_threads((int)threads);
 #ifdef HAVE_OPENBLAS
-    openblas_set_num_threads((int)threads);
+    openblas_set_num_threads(openblas_get_parallel() == OPENBLAS_OPENMP ? (int)threads : 1);
 #endif
 }
 
 void blas_describe(uint32_t threads, char *text, size_t size) {
 #ifdef HAVE_OPENBLAS
-    switch (openblas_get_parallel()) {
-    case 2: /* OpenMP */
+    if (openblas_get_parallel() == OPENBLAS_OPENMP)
         snprintf(text, size, "OpenBLAS and the optimizer step take turns on the same OpenMP threads (%u)",
                  threads);
-        return;
-    case 1: /* its own threads */
+    else
         snprintf(text, size,
-                 "OpenBLAS has its own %u threads beside the step's %u; its OpenMP flavour would share them",
+                 "the optimizer step runs on %u threads, OpenBLAS on one, since a second pool would fight "
+                 "the first; its OpenMP flavour would share the %u",
                  threads, threads);
-        return;
-    default:
-        snprintf(text, size, "OpenBLAS runs on one thread, the optimizer step on %u", threads);
-        return;
-    }
 #else
-    snprintf(text, size, "this CBLAS manages its threads itself, beside the optimizer step's %u", threads);
+    snprintf(text, size, "the optimizer step runs on %u threads; this CBLAS manages its own", threads);
 #endif
 }

@@ -3,9 +3,9 @@
  * How CBLAS shares the cores with the optimizer's team.
  *
  * The OpenMP flavour of OpenBLAS runs its products on the threads of the process's OpenMP runtime, which are
- * also the library's team: one pool, used by turns, nobody waits for a core. With another flavour there are
- * two pools of the same size; they work by turns too, but a pool that has just finished goes on spinning for
- * a while on the cores that the other needs.
+ * also the library's team: one pool, used by turns, nobody waits for a core. A flavour with threads of its
+ * own gets one thread: two pools fight, since each goes on spinning on the cores when its turn is over
+ * (measured on two cores: an epoch of `glissade train` took 10.5 s so, against 0.5 s in one pool).
  */
 #ifndef GLISSADE_CLI_BLAS_H
 #define GLISSADE_CLI_BLAS_H
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Makes CBLAS use as many threads as the team, where it can be told. */
+/* Settles how many threads CBLAS uses beside a team of `threads`, where it can be told. */
 void blas_set_threads(uint32_t threads);
 
 /* Writes one line that says how the cores are shared. */

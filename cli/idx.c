@@ -165,7 +165,7 @@ static enum exit_code read_pair(const struct idx_file *image_file, const struct 
 }
 
 enum exit_code idx_read(const char *folder, const char *part, struct labelled_images *images) {
-    struct idx_file image_file, label_file;
+    struct idx_file image_file = {.stream = NULL}, label_file = {.stream = NULL};
     enum exit_code exit_code = open_file(&image_file, folder, part, "images-idx3-ubyte");
     if (exit_code != EXIT_CODE_OK)
         return exit_code;

@@ -9,12 +9,12 @@ static const char *yes_or_no(bool value) {
 }
 
 static void print_isas(glissade_isa chosen) {
-    printf("\nInstruction sets\n  %-8s %-6s %-10s %s\n", "name", "built", "available", "chosen");
+    printf("\nInstruction sets\n  %-8s %-6s %s\n", "name", "built", "available");
     for (int isa = ISA_FIRST; isa <= ISA_LAST; ++isa)
-        printf("  %-8s %-6s %-10s %s\n", glissade_isa_name((glissade_isa)isa),
+        printf("  %-8s %-6s %s%s\n", glissade_isa_name((glissade_isa)isa),
                yes_or_no(glissade_isa_built((glissade_isa)isa)),
                yes_or_no(glissade_isa_available((glissade_isa)isa)),
-               (glissade_isa)isa == chosen ? "chosen" : "");
+               (glissade_isa)isa == chosen ? ", chosen" : "");
 }
 
 static void print_topology(const struct machine *machine) {

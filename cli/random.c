@@ -37,7 +37,7 @@ uint32_t random_below(struct random_source *random, uint32_t bound) {
     uint64_t product = (random_bits(random) >> 32) * bound;
     if ((uint32_t)product < bound) {
         /* The first 2^32 mod bound products would make some results likelier than others. */
-        uint32_t surplus = -bound % bound;
+        uint32_t surplus = (UINT32_MAX - bound + 1) % bound;
         while ((uint32_t)product < surplus)
             product = (random_bits(random) >> 32) * bound;
     }

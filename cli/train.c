@@ -27,8 +27,9 @@ const struct command train_command = {
         "Cores: matrix products and the optimizer step never run at the same time. The OpenMP flavour of\n"
         "OpenBLAS (Debian's libopenblas-openmp-dev) works on the same threads as the step, by turns; "
         "another\n"
-        "flavour keeps a pool of its own beside them, which works and is slower. A line of the output says\n"
-        "which it is.\n"
+        "flavour gets one thread, since two pools would fight for the cores. A line of the output says "
+        "which\n"
+        "it is.\n"
         "\n"
         "The same seed on the same machine with the same number of threads gives the same numbers.\n",
 };
@@ -203,8 +204,8 @@ int train_main(int argc, char **argv) {
     struct train_options options = {.settings = {.threads = GLISSADE_UNSET, .dampening = NAN}};
     struct train_settings *settings = &options.settings;
     const struct option_row rows[] = {
-        option_count("batch-size", "images per step", "64", 1, 1000000, &settings->batch_size),
-        option_at_least_0("learning-rate", "of the first step", "0.2", &settings->learning_rate),
+        option_count("batch-size", "images per step", "128", 1, 1000000, &settings->batch_size),
+        option_at_least_0("learning-rate", "of the first step", "0.3", &settings->learning_rate),
         option_up_to_1("final-rate", "share of it left at the end, to which it falls linearly", "0",
                        &settings->final_rate),
         option_below_1("momentum", "weight of the past in the moving average of the gradients", "0.9",

@@ -37,9 +37,9 @@ static glissade_status create(glissade_optimizer *optimizer, const size_t *lengt
                              lengths ? "arrays" : "lengths");
     if (count == 0)
         return gls_error_set(error, GLISSADE_STATUS_NO_TENSORS, "count is 0; accepted: at least 1");
-    if (count >= UINT32_MAX)
+    if (count > GLS_TENSOR_COUNT_MAX)
         return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE, "count is %zu; accepted: up to %u arrays",
-                             count, UINT32_MAX - 1);
+                             count, GLS_TENSOR_COUNT_MAX);
     glissade_arrays *arrays = gls_alloc(1, sizeof *arrays);
     if (!arrays)
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to list %zu arrays", count);

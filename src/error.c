@@ -66,6 +66,10 @@ glissade_status gls_error_set(glissade_error *error, glissade_status status, con
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    /* A message is one line of ASCII, whatever the text that it quotes. */
+    for (char *c = error->message; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
     return status;
 }
 

@@ -112,9 +112,9 @@ static glissade_status read_descriptors(glissade_optimizer *optimizer, gls_group
     if (count == 0)
         return gls_error_set(error, GLISSADE_STATUS_NO_TENSORS,
                              "count is 0; a group needs at least one tensor");
-    if (count >= UINT32_MAX)
+    if (count > GLS_TENSOR_COUNT_MAX)
         return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE, "count is %zu; accepted: up to %u tensors",
-                             count, UINT32_MAX - 1);
+                             count, GLS_TENSOR_COUNT_MAX);
     size_t stride;
     memcpy(&stride, tensors, sizeof stride);
     glissade_status status = check_descriptor_size(tensors, stride, count, error);
@@ -137,20 +137,20 @@ static glissade_status read_descriptors(glissade_optimizer *optimizer, gls_group
 
 /* ---- overlaps ---- */
 
+static gls_interval interval_of(const gls_group *group, uint32_t tensor, gls_array array,
+                                const void *address) {
+    return gls_interval_make(group->number, tensor, array, address, group->tensors[tensor].n);
+}
+
 /* The group's parameters and caller-owned state as sorted intervals; at most two a tensor. */
 static size_t collect_intervals(const gls_group *group, gls_interval *items) {
     size_t count = 0;
     for (uint32_t i = 0; i < group->count; i++) {
         const gls_tensor *tensor = &group->tensors[i];
-        const size_t bytes = tensor->n * sizeof(float);
-        const uintptr_t addresses[] = {(uintptr_t)tensor->p, (uintptr_t)tensor->m};
-        for (uint32_t array = GLS_ARRAY_PARAMETER; array <= GLS_ARRAY_MOMENTUM; array++)
-            if (addresses[array] && bytes)
-                items[count++] = (gls_interval){.begin = addresses[array],
-                                                .end = addresses[array] + bytes,
-                                                .group = group->number,
-                                                .tensor = i,
-                                                .array = array};
+        if (tensor->p && tensor->n)
+            items[count++] = interval_of(group, i, GLS_ARRAY_PARAMETER, tensor->p);
+        if (tensor->m && tensor->n)
+            items[count++] = interval_of(group, i, GLS_ARRAY_MOMENTUM, tensor->m);
     }
     gls_intervals_sort(items, count);
     return count;
@@ -170,6 +170,27 @@ static glissade_status plan_group(glissade_optimizer *optimizer, gls_group *grou
                                    "no memory to plan %u tensors", group->count);
 }
 
+/* Lists library-owned momentum beside the caller's arrays, so that nobody makes a parameter or a gradient of
+ * it. */
+static glissade_status list_state(glissade_optimizer *optimizer, gls_group *group, const size_t *lengths) {
+    gls_interval *added = gls_alloc(group->count, sizeof *added);
+    size_t count = 0;
+    for (uint32_t i = 0; added && i < group->count; i++)
+        if (lengths[i])
+            added[count++] = interval_of(group, i, GLS_ARRAY_MOMENTUM, group->tensors[i].m);
+    if (!added || !gls_intervals_reserve(&optimizer->arrays, count)) {
+        for (uint32_t i = 0; i < group->count; i++)
+            group->tensors[i].m = lengths[i] ? NULL : group->tensors[i].m;
+        gls_arena_destroy(&group->state);
+        gls_free(added);
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_OUT_OF_MEMORY,
+                             "no memory to list the state of group %u", group->number);
+    }
+    gls_intervals_add(&optimizer->arrays, added, count); /* an arena's arrays ascend */
+    gls_free(added);
+    return GLISSADE_STATUS_OK;
+}
+
 static glissade_status place_momentum(glissade_optimizer *optimizer, gls_group *group, size_t *lengths,
                                       size_t *offsets) {
     for (uint32_t i = 0; i < group->count; i++)
@@ -181,7 +202,7 @@ static glissade_status place_momentum(glissade_optimizer *optimizer, gls_group *
     for (uint32_t i = 0; i < group->count; i++)
         if (lengths[i])
             group->tensors[i].m = (float *)((char *)group->state.base + offsets[i]);
-    return GLISSADE_STATUS_OK;
+    return list_state(optimizer, group, lengths);
 }
 
 glissade_status gls_group_provide_momentum(glissade_optimizer *optimizer, gls_group *group) {
@@ -209,17 +230,21 @@ static glissade_status prepare(glissade_optimizer *optimizer, gls_group *group,
                                const glissade_tensor *tensors, size_t count, gls_interval **added,
                                size_t *added_count, gls_rotation *rotation) {
     glissade_error *error = &optimizer->error;
-    glissade_status status = read_descriptors(optimizer, group, tensors, count);
-    if (status)
-        return status;
+    glissade_status status;
     if (optimizer->next_number == UINT32_MAX)
         return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE, "all %u group numbers are used up",
                              UINT32_MAX);
-    group->number = optimizer->next_number;
+    if ((status = read_descriptors(optimizer, group, tensors, count)))
+        return status;
+
     *added = gls_alloc(count, 2 * sizeof **added);
     if (!*added)
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to check %zu tensors", count);
     *added_count = collect_intervals(group, *added);
+    /* Two arrays a tensor at most, the library's state among them: one allocation serves all that will be
+     * listed. */
+    if (!gls_intervals_reserve(&optimizer->arrays, 2 * count))
+        return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to list %zu tensors", count);
     if ((status = gls_intervals_check(&optimizer->arrays, *added, *added_count, error)) ||
         (status = plan_group(optimizer, group, rotation)))
         return status;
@@ -227,11 +252,9 @@ static glissade_status prepare(glissade_optimizer *optimizer, gls_group *group,
         return status;
 
     gls_group **groups = gls_alloc(optimizer->group_count + 1, sizeof *groups);
-    if (!groups || !gls_intervals_reserve(&optimizer->arrays, *added_count)) {
-        gls_free(groups);
+    if (!groups)
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to list group %u",
                              group->number);
-    }
     if (optimizer->group_count)
         memcpy(groups, optimizer->groups, optimizer->group_count * sizeof *groups);
     gls_free(optimizer->groups);
@@ -244,8 +267,11 @@ glissade_status gls_group_add(glissade_optimizer *optimizer, gls_group *group, c
     gls_interval *added = NULL;
     size_t added_count = 0;
     gls_rotation rotation = optimizer->rotation;
+    group->number = optimizer->next_number;
     const glissade_status status = prepare(optimizer, group, tensors, count, &added, &added_count, &rotation);
     if (status) {
+        gls_intervals_remove(&optimizer->arrays, group->number,
+                             UINT32_MAX); /* the state's, if it came so far */
         gls_free(added);
         gls_group_free(group);
         return status;

@@ -86,6 +86,8 @@ glissade_status gls_intervals_check(const gls_intervals *held, const gls_interva
 }
 
 bool gls_intervals_reserve(gls_intervals *held, size_t count) {
+    if (held->count + count <= held->room)
+        return true;
     gls_interval *items = gls_alloc(held->count + count, sizeof *items);
     if (!items)
         return false;
@@ -93,6 +95,7 @@ bool gls_intervals_reserve(gls_intervals *held, size_t count) {
         memcpy(items, held->items, held->count * sizeof *items);
     gls_free(held->items);
     held->items = items;
+    held->room = held->count + count;
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The caller's arrays as intervals of addresses, kept sorted, so that an overlap is found when a group is
- * added. */
+/* An optimizer's parameters and state as intervals of addresses, kept sorted, so that an overlap is found at
+ * once. */
 #ifndef GLS_INTERVALS_H
 #define GLS_INTERVALS_H
 
@@ -11,14 +11,26 @@ typedef enum gls_array { GLS_ARRAY_PARAMETER, GLS_ARRAY_MOMENTUM, GLS_ARRAY_GRAD
 /* `array` of a tensor lies in [begin, end); never empty. */
 typedef struct gls_interval {
     uintptr_t begin, end;
-    uint32_t group, tensor;
-    uint32_t array;
+    uint32_t group;
+    uint32_t tensor : 30, array : 2;
 } gls_interval;
+
+/* One more than the largest number of a tensor in its group. */
+#define GLS_TENSOR_COUNT_MAX (UINT32_C(1) << 30)
+
+static inline gls_interval gls_interval_make(uint32_t group, uint32_t tensor, gls_array array,
+                                             const void *address, size_t length) {
+    return (gls_interval){.begin = (uintptr_t)address,
+                          .end = (uintptr_t)address + length * sizeof(float),
+                          .group = group,
+                          .tensor = tensor & (GLS_TENSOR_COUNT_MAX - 1),
+                          .array = array & 3u};
+}
 
 /* Sorted by address, free of overlaps. */
 typedef struct gls_intervals {
     gls_interval *items;
-    size_t count;
+    size_t count, room;
 } gls_intervals;
 
 /* Sorts by begin; neither recurses nor allocates (qsort may do both). */
@@ -31,8 +43,8 @@ void gls_intervals_sort(gls_interval *items, size_t count);
 glissade_status gls_intervals_check(const gls_intervals *held, const gls_interval *added, size_t count,
                                     glissade_error *error);
 
-/* Makes room for count more, after which gls_intervals_add cannot fail. False, and nothing changed, without
- * memory. */
+/* Makes sure of room for count more, so that gls_intervals_add cannot fail. False, and nothing changed,
+ * without memory. */
 bool gls_intervals_reserve(gls_intervals *held, size_t count);
 
 /* Merges sorted intervals that gls_intervals_check found free of overlaps. */

@@ -146,11 +146,7 @@ static glissade_status set_gradients(glissade_optimizer *optimizer, uint32_t num
 }
 
 static gls_interval parameter_interval(glissade_tensor_ref ref, const void *parameter, size_t n) {
-    return (gls_interval){.begin = (uintptr_t)parameter,
-                          .end = (uintptr_t)parameter + n * sizeof(float),
-                          .group = ref.group,
-                          .tensor = ref.index,
-                          .array = GLS_ARRAY_PARAMETER};
+    return gls_interval_make(ref.group, ref.index, GLS_ARRAY_PARAMETER, parameter, n);
 }
 
 /* The old interval makes way for the new one, which may overlap it, and comes back if the new one is refused.

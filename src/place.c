@@ -17,8 +17,7 @@ static size_t lay_out(const size_t *lengths, size_t count, size_t *offsets) {
         size_t bytes;
         if (__builtin_mul_overflow(lengths[i], sizeof(float), &bytes))
             return SIZE_MAX;
-        if (bytes)
-            end = round_up(end, lengths[i] >= GLS_BLOCK ? page : cache_line);
+        end = round_up(end, lengths[i] >= GLS_BLOCK ? page : cache_line);
         offsets[i] = end;
         if (__builtin_add_overflow(end, bytes, &end) || end > PTRDIFF_MAX - page)
             return SIZE_MAX;

@@ -14,14 +14,18 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_ROOM = 4096, TEXT_ROOM = 65536 };
+enum { PATH_ROOM = 4096, LINE_ROOM = 16384 };
+
+static int open_below(const char *root, const char *path) {
+    char full[PATH_ROOM];
+    if ((size_t)snprintf(full, sizeof full, "%s%s", root, path) >= sizeof full)
+        return -1;
+    return open(full, O_RDONLY | O_CLOEXEC);
+}
 
 /* Reads at most room - 1 bytes of root + path; false if it cannot be opened. */
 static bool read_text(const char *root, const char *path, char *text, size_t room) {
-    char full[PATH_ROOM];
-    if ((size_t)snprintf(full, sizeof full, "%s%s", root, path) >= sizeof full)
-        return false;
-    const int file = open(full, O_RDONLY | O_CLOEXEC);
+    const int file = open_below(root, path);
     if (file < 0)
         return false;
     size_t length = 0;
@@ -142,23 +146,51 @@ static const char *below(const char *group, const char *subtree) {
                                                                                             : "/";
 }
 
-double gls_quota_read(const char *root) {
-    static const char mountinfo[] = "/proc/self/mountinfo";
-    char mounts[TEXT_ROOM], cgroups[PATH_ROOM], group[PATH_ROOM];
-    if (!read_text(root, mountinfo, mounts, sizeof mounts) ||
-        !read_text(root, "/proc/self/cgroup", cgroups, sizeof cgroups))
+/* What one line of mountinfo, cut up in place, says of the limit: 0 unless it mounts a cpu controller. */
+static double limit_of_mount(const char *root, char *line, const char *cgroups) {
+    mount_line mount;
+    char group[PATH_ROOM];
+    if (!parse_mount(line, &mount))
         return 0;
+    const bool v2 = strcmp(mount.type, "cgroup2") == 0;
+    const bool v1 = strcmp(mount.type, "cgroup") == 0 && lists(mount.super, "cpu");
+    if ((!v1 && !v2) || !find_group(cgroups, v2, group, sizeof group))
+        return 0;
+    return limit_of_branch(root, mount.mount, below(group, mount.root), v2);
+}
 
+/* Line by line, because a host of many containers has hundreds of kilobytes of mounts. A line longer than the
+ * room is skipped: it mounts something with very many options, not a controller. */
+static double limit_of_mounts(const char *root, int file, const char *cgroups) {
+    char text[LINE_ROOM];
+    size_t length = 0;
     double limit = 0;
-    char *save = NULL;
-    for (char *line = strtok_r(mounts, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-        mount_line mount;
-        if (!parse_mount(line, &mount))
-            continue;
-        const bool v2 = strcmp(mount.type, "cgroup2") == 0;
-        const bool v1 = strcmp(mount.type, "cgroup") == 0 && lists(mount.super, "cpu");
-        if ((v1 || v2) && find_group(cgroups, v2, group, sizeof group))
-            limit = tighter(limit, limit_of_branch(root, mount.mount, below(group, mount.root), v2));
+    for (;;) {
+        const ssize_t got = read(file, text + length, sizeof text - 1 - length);
+        if (got <= 0)
+            return limit;
+        length += (size_t)got;
+        text[length] = '\0';
+        char *line = text, *end;
+        for (; (end = strchr(line, '\n')); line = end + 1) {
+            *end = '\0';
+            limit = tighter(limit, limit_of_mount(root, line, cgroups));
+        }
+        length -= (size_t)(line - text);
+        memmove(text, line, length);
+        if (length == sizeof text - 1)
+            length = 0;
     }
+}
+
+double gls_quota_read(const char *root) {
+    char cgroups[LINE_ROOM];
+    if (!read_text(root, "/proc/self/cgroup", cgroups, sizeof cgroups))
+        return 0;
+    const int mounts = open_below(root, "/proc/self/mountinfo");
+    if (mounts < 0)
+        return 0;
+    const double limit = limit_of_mounts(root, mounts, cgroups);
+    close(mounts);
     return limit;
 }

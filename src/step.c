@@ -191,7 +191,7 @@ static size_t footprint_of_all(const glissade_optimizer *optimizer) {
 
 /* ---- checks, reports ---- */
 
-/* Sorts all present gradients and compares them with one another and with the caller's other arrays. */
+/* Sorts all present gradients and compares them with one another and with all other arrays. */
 static glissade_status check_overlap(glissade_optimizer *optimizer) {
     size_t room = 0, count = 0;
     for (uint32_t i = 0; i < optimizer->group_count; i++)
@@ -204,11 +204,8 @@ static glissade_status check_overlap(glissade_optimizer *optimizer) {
         for (uint32_t j = 0; j < optimizer->groups[i]->count; j++) {
             const gls_tensor *tensor = &optimizer->groups[i]->tensors[j];
             if (tensor->g && tensor->n)
-                items[count++] = (gls_interval){.begin = (uintptr_t)tensor->g,
-                                                .end = (uintptr_t)(tensor->g + tensor->n),
-                                                .group = optimizer->groups[i]->number,
-                                                .tensor = j,
-                                                .array = GLS_ARRAY_GRADIENT};
+                items[count++] = gls_interval_make(optimizer->groups[i]->number, j, GLS_ARRAY_GRADIENT,
+                                                   tensor->g, tensor->n);
         }
     gls_intervals_sort(items, count);
     const glissade_status status = gls_intervals_check(&optimizer->arrays, items, count, &optimizer->error);

@@ -22,7 +22,7 @@ static uint32_t choose_count(const gls_topology *topology, double quota, char *r
     if (quota <= 0 || quota >= cores)
         return cores;
     const uint32_t granted = quota < 1 ? 1 : (uint32_t)quota;
-    const uint32_t hundredths = (uint32_t)(quota * 100);
+    const uint32_t hundredths = (uint32_t)(quota * 100 + 0.5);
     snprintf(reason, room, "the cgroup's quota grants %u.%02u CPUs, of %u physical cores allowed",
              hundredths / 100, hundredths % 100, topology->core_count);
     return granted;

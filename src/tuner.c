@@ -8,7 +8,6 @@ static const gls_walk candidates[GLS_TUNER_CANDIDATES] = {
     {.streams = 1, .lead = GLS_LEAD},
     {.streams = 4, .lead = GLS_LEAD},
     {.streams = 2, .lead = GLS_LEAD},
-    {.streams = 6, .lead = GLS_LEAD},
 };
 
 bool gls_tuner_is_trying(const gls_tuner *tuner) {

@@ -13,9 +13,9 @@
 #include "kernel.h"
 
 enum {
-    GLS_TUNER_CANDIDATES = 4,
+    GLS_TUNER_CANDIDATES = 3,
     GLS_TUNER_ROUNDS =
-        3, /* each candidate counts by its best, which leaves out page faults and neighbours' noise */
+        5, /* each candidate counts by its best, which leaves out page faults and neighbours' noise */
 };
 
 typedef struct gls_tuner {

@@ -13,7 +13,7 @@
  *     s       = (maximize ? -1 : 1) / gradient_scale
  *     kappa   = 1 - dampening
  *     lambda  = learning_rate * weight_decay
- *     D(k)    = 1 - momentum^k, relative error below 1e-15 (computed without pow, without cancellation)
+ *     D(k)    = 1 - momentum^k, relative error below 1.2e-16 (computed without pow, without cancellation)
  *     eta     = learning_rate / D(k) when debiasing without Nesterov, else learning_rate
  *     n1, n2  = momentum / D(k + 1), kappa / D(k) when debiasing with Nesterov, else momentum, kappa
  *

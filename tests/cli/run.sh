@@ -79,8 +79,7 @@ is_json() {
     ok $? "$1"
 }
 
-# ------------------------------------------------------------------------------------------------------------
-# data files
+# ---- data files ----
 
 # header MAGIC-BYTE NUMBER...: an idx header of unsigned bytes, its lengths below 65,536.
 # shellcheck disable=SC2059 # the format is an octal escape made from the number
@@ -326,7 +325,7 @@ test_damaged_files() {
 
 test_bench() {
     succeeds 'bench --quick' bench --quick --repetitions 3
-    prints 'debias term: ' 'bench prints the cost of the debias term'
+    prints 'debias term' 'bench prints the cost of the debias term'
     [ ! -s "$err" ]
     ok $? 'bench draws no progress bar in a pipe'
     succeeds 'bench --quick --json' bench --quick --repetitions 2 --json

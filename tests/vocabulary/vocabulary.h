@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of the vocabulary test share. The operations of each instruction set are tried in a source
+ * compiled with that set's flags (isa_*.c); what they must give comes from expected.c, compiled without any,
+ * so that no operation is compared with itself.
+ */
+#ifndef TESTS_VOCABULARY_H
+#define TESTS_VOCABULARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Each returns the number of operations that failed, and writes about the first of them to message. at_end is
+ * the place (guarded.h) for arrays that are to end at the guard. */
+#define GLS_ISA(name, ...) int vocabulary_test_##name(char *message, size_t room, int at_end);
+#include "isas.def"
+#undef GLS_ISA
+
+/* The operations in C, on the bits of floats. */
+typedef uint32_t expected_function(uint32_t a, uint32_t b, uint32_t c);
+expected_function expected_add, expected_sub, expected_mul, expected_div, expected_sqrt, expected_fma,
+    expected_abs, expected_xor, expected_less_select;
+
+/* Operands that are hard: every pair, and every triple, of special values, and random bits. */
+enum { OPERANDS_ROOM = 24 * 24 * 24 + 8192 };
+size_t expected_operands(uint32_t *a, uint32_t *b, uint32_t *c);
+
+#endif
