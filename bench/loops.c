@@ -15,9 +15,9 @@ enum { VF_LANES = 16 };
     statement
 
 static void copy(float *restrict to, const float *restrict from, size_t n, const gls_walk *walk) {
-#define COPY_WHOLE(i)      EACH(VF_LANES, to[(i) + j] = from[(i) + j])
-#define COPY_PART(i, left) EACH(left, to[(i) + j] = from[(i) + j])
-#define COPY_AHEAD(i)      gls_prefetch(from, i), gls_prefetch(to, i)
+#define COPY_WHOLE(i)       EACH(VF_LANES, to[(i) + j] = from[(i) + j])
+#define COPY_PART(i, left)  EACH(left, to[(i) + j] = from[(i) + j])
+#define COPY_AHEAD(i, lead) gls_prefetch(from, i, lead, 0, 0), gls_prefetch(to, i, lead, 1, 1)
     GLS_WALK(n, walk, COPY_WHOLE, COPY_PART, COPY_AHEAD);
 #undef COPY_WHOLE
 #undef COPY_PART
@@ -32,7 +32,8 @@ static void touch(float *restrict p, float *restrict g, float *restrict m, size_
 #define TOUCH(k)            p[k] *= factor, g[k] *= factor, m[k] *= factor
 #define TOUCH_WHOLE(i)      EACH(VF_LANES, (TOUCH((i) + j)))
 #define TOUCH_PART(i, left) EACH(left, (TOUCH((i) + j)))
-#define TOUCH_AHEAD(i)      gls_prefetch(p, i), gls_prefetch(g, i), gls_prefetch(m, i)
+#define TOUCH_AHEAD(i, lead)                                                                                 \
+    gls_prefetch(p, i, lead, 0, 1), gls_prefetch(g, i, lead, 1, 1), gls_prefetch(m, i, lead, 2, 1)
     GLS_WALK(n, walk, TOUCH_WHOLE, TOUCH_PART, TOUCH_AHEAD);
 #undef TOUCH
 #undef TOUCH_WHOLE
@@ -45,7 +46,8 @@ static void divide(float *restrict p, const float *restrict g, float *restrict m
 #define DIVIDE(k)            m[k] = beta * m[k] + kappa * g[k], p[k] -= rate * (m[k] / divisor)
 #define DIVIDE_WHOLE(i)      EACH(VF_LANES, (DIVIDE((i) + j)))
 #define DIVIDE_PART(i, left) EACH(left, (DIVIDE((i) + j)))
-#define DIVIDE_AHEAD(i)      gls_prefetch(p, i), gls_prefetch(g, i), gls_prefetch(m, i)
+#define DIVIDE_AHEAD(i, lead)                                                                                \
+    gls_prefetch(p, i, lead, 0, 1), gls_prefetch(g, i, lead, 1, 0), gls_prefetch(m, i, lead, 2, 1)
     GLS_WALK(n, walk, DIVIDE_WHOLE, DIVIDE_PART, DIVIDE_AHEAD);
 #undef DIVIDE
 #undef DIVIDE_WHOLE

@@ -8,9 +8,9 @@
 static void zero(float *x, size_t n) {
     const vf nothing = vf_set1(0.0f);
     const gls_walk straight = {.streams = 1};
-#define ZERO_WHOLE(i)      vf_store(x + (i), nothing)
-#define ZERO_PART(i, left) vf_store_part(x + (i), nothing, left)
-#define ZERO_AHEAD(i)      gls_prefetch(x, i)
+#define ZERO_WHOLE(i)       vf_store(x + (i), nothing)
+#define ZERO_PART(i, left)  vf_store_part(x + (i), nothing, left)
+#define ZERO_AHEAD(i, lead) gls_prefetch(x, i, lead, 0, 1)
     GLS_WALK(n, &straight, ZERO_WHOLE, ZERO_PART, ZERO_AHEAD);
 #undef ZERO_WHOLE
 #undef ZERO_PART
@@ -27,9 +27,9 @@ static VF_INLINE uint32_t read_side_by_side(const float *const *arrays, size_t c
 #define READ_PART(i, left)                                                                                   \
     for (size_t a = 0; a < count; a++)                                                                       \
     bits[a] = vf_xor(bits[a], vf_load_part(arrays[a] + (i), left))
-#define READ_AHEAD(i)                                                                                        \
+#define READ_AHEAD(i, lead)                                                                                  \
     for (size_t a = 0; a < count; a++)                                                                       \
-    gls_prefetch(arrays[a], i)
+    gls_prefetch(arrays[a], i, lead, a, 0)
     GLS_WALK(n, walk, READ_WHOLE, READ_PART, READ_AHEAD);
 #undef READ_WHOLE
 #undef READ_PART

@@ -74,21 +74,21 @@ static VF_INLINE void sgd_part(const sgd_vectors *c, float *p, float *g, float *
         vf_store_part(g + i, vf_set1(0.0f), left);
 }
 
-static VF_INLINE void sgd_ahead(const float *p, const float *g, const float *m, size_t i,
-                                gls_momentum momentum) {
-    gls_prefetch(p, i);
-    gls_prefetch(g, i);
+static VF_INLINE void sgd_ahead(const float *p, const float *g, const float *m, size_t i, size_t lead,
+                                gls_momentum momentum, int zero) {
+    gls_prefetch(p, i, lead, 0, 1);
+    gls_prefetch(g, i, lead, 1, zero);
     if (momentum != GLS_MOMENTUM_NONE)
-        gls_prefetch(m, i);
+        gls_prefetch(m, i, lead, 2, 1);
 }
 
 static VF_INLINE void sgd_run(const gls_sgd_scalars *scalars, float *p, float *g, float *m, size_t n,
                               const gls_walk *walk, gls_momentum momentum, int nesterov, gls_decay decay,
                               int zero) {
     const sgd_vectors c = sgd_broadcast(scalars);
-#define SGD_WHOLE(i)      sgd_whole(&c, p, g, m, i, momentum, nesterov, decay, zero)
-#define SGD_PART(i, left) sgd_part(&c, p, g, m, i, left, momentum, nesterov, decay, zero)
-#define SGD_AHEAD(i)      sgd_ahead(p, g, m, i, momentum)
+#define SGD_WHOLE(i)       sgd_whole(&c, p, g, m, i, momentum, nesterov, decay, zero)
+#define SGD_PART(i, left)  sgd_part(&c, p, g, m, i, left, momentum, nesterov, decay, zero)
+#define SGD_AHEAD(i, lead) sgd_ahead(p, g, m, i, lead, momentum, zero)
     GLS_WALK(n, walk, SGD_WHOLE, SGD_PART, SGD_AHEAD);
 #undef SGD_WHOLE
 #undef SGD_PART

@@ -13,7 +13,7 @@
  *   vf_select(mask, a, b)     a where the mask holds, else b
  *   vf_xor, vf_xor_lanes      exclusive or of the bits; of all lanes down to 32 bits
  *
- * tests/vocabulary.c holds each instruction set to this.
+ * tests/vocabulary holds each instruction set to this.
  */
 #ifndef GLS_SIMD_VEC_H
 #define GLS_SIMD_VEC_H

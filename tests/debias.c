@@ -6,6 +6,8 @@
  * The reference is good enough: beta^k by squaring has a relative error of at most 2 k 2^-113, which matters
  * only while beta^k is not small, so for k up to a few times 1 / (1 - beta); against D it is then below
  * 2^-113 / (1 - beta) times a few, 2^-58 at the largest beta there is, and 2^-84 at 1 - 1e-8.
+ *
+ * Run it with --verbose=1 and without --tap to see the errors found: up to 1.11e-16, half an ulp.
  */
 #include "debias.h"
 #include "values.h"
@@ -14,7 +16,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdio.h>
 
 #if LDBL_MANT_DIG == 113
 typedef long double quad;
@@ -23,7 +24,7 @@ __extension__ typedef __float128 quad;
 #endif
 
 /* What debias.h promises. */
-static const double promised = 1e-15;
+static const double promised = 1.2e-16;
 
 static const double betas[] = {0.1,      0.25,     1.0 / 3,    0.5,        0.7,        0.9,        0.95,
                                0.99,     0.995,    0.999,      0.9995,     0.9999,     0.99999,    0.999999,
@@ -126,16 +127,15 @@ Test(debias, ends) {
         cr_assert_eq(gls_debias(0, k), 1.0);
 }
 
-/* As far as doubles can tell: where D grows by more than two errors it must be seen to grow. It never leaves
- * (0, 1]. */
+/* Rounding may make neighbours equal, never turn them round. D never leaves (0, 1]. */
 Test(debias, grows_with_the_count) {
     for (int b = 0; b < BETAS; b++) {
         double last = 0;
         for (uint64_t k = 1; k < UINT64_C(1) << 40; k += 1 + k / 1000) {
             const double d = gls_debias(betas[b], k);
             cr_assert(d > 0 && d <= 1, "D(%llu) is %.17g at beta %.17g", (unsigned long long)k, d, betas[b]);
-            cr_assert(d >= last * (1 - 2 * promised), "D(%llu) is %.17g after %.17g at beta %.17g",
-                      (unsigned long long)k, d, last, betas[b]);
+            cr_assert(d >= last, "D(%llu) is %.17g after %.17g at beta %.17g", (unsigned long long)k, d, last,
+                      betas[b]);
             last = d;
         }
     }

@@ -141,9 +141,10 @@ static const glissade_tensor_ref ref = {0, 0}, no_ref = {9, 0};
     CALL(OK, glissade_optimizer_create(at.engine, &at.other, NULL))                                          \
     CALL(OK, (glissade_optimizer_destroy(&at.other), GLISSADE_STATUS_OK))                                    \
     CALL(NULL_ARGUMENT, glissade_optimizer_create(NULL, &at.other, &(glissade_error){0}))                    \
-    CALL(OK, glissade_engine_get_info(at.engine, &(glissade_engine_info){sizeof(glissade_engine_info)}))     \
-    CALL(OK, glissade_engine_get_pu(at.engine, 0, &(glissade_pu_info){sizeof(glissade_pu_info)}))            \
-    CALL(OK, glissade_variable_get(0, &(glissade_variable_info){sizeof(glissade_variable_info)}))            \
+    CALL(OK,                                                                                                 \
+         glissade_engine_get_info(at.engine, &(glissade_engine_info){.size = sizeof(glissade_engine_info)})) \
+    CALL(OK, glissade_engine_get_pu(at.engine, 0, &(glissade_pu_info){.size = sizeof(glissade_pu_info)}))    \
+    CALL(OK, glissade_variable_get(0, &(glissade_variable_info){.size = sizeof(glissade_variable_info)}))    \
     CALL(OK, glissade_engine_get_setting(at.engine, 0, &(const char *){NULL}, &(glissade_origin){0}))        \
     CALL(OK, (glissade_sgd_options_init(&at.scratch, sizeof at.scratch), GLISSADE_STATUS_OK))                \
     CALL(OK, (glissade_isa_available(GLISSADE_ISA_AVX512), GLISSADE_STATUS_OK))                              \
@@ -163,15 +164,15 @@ static const glissade_tensor_ref ref = {0, 0}, no_ref = {9, 0};
     CALL(OK, glissade_optimizer_set_learning_rate(at.optimizer, 0, 0.05))                                    \
     CALL(INVALID_HYPERPARAMETER, glissade_optimizer_set_learning_rate(at.optimizer, 0, -1.5))                \
     CALL(OK, glissade_optimizer_get_tensor(at.optimizer, ref,                                                \
-                                           &(glissade_tensor_info){sizeof(glissade_tensor_info)}))           \
+                                           &(glissade_tensor_info){.size = sizeof(glissade_tensor_info)}))   \
     CALL(OK, glissade_optimizer_set_counts(at.optimizer, ref, 5, 5))                                         \
     CALL(OK, glissade_optimizer_set_sgd(at.optimizer, 0, &at.rule))                                          \
     CALL(INVALID_HYPERPARAMETER, glissade_optimizer_set_sgd(at.optimizer, 0, &at.bad_rule))                  \
     CALL(OK, glissade_optimizer_get_sgd(at.optimizer, 0, &at.rule))                                          \
     CALL(OK, glissade_optimizer_step(at.optimizer, NULL, NULL))                                              \
-    CALL(INVALID_OPTION,                                                                                     \
-         glissade_optimizer_step(at.optimizer, &(glissade_step_options){sizeof(glissade_step_options)},      \
-                                 NULL)) /* a scale of 0 */                                                   \
+    CALL(INVALID_OPTION, glissade_optimizer_step(                                                            \
+                             at.optimizer, &(glissade_step_options){.size = sizeof(glissade_step_options)},  \
+                             NULL)) /* a scale of 0 */                                                       \
     CALL(OK, glissade_optimizer_zero_gradients(at.optimizer))                                                \
     CALL(OK, glissade_optimizer_read(at.optimizer, &at.group, NULL))                                         \
     CALL(NULL_ARGUMENT, glissade_optimizer_read(at.optimizer, NULL, NULL))                                   \

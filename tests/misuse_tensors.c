@@ -231,6 +231,14 @@ Test(misuse_tensors, moved_onto_something) {
     REFUSED(glissade_optimizer_set_parameter(it.optimizer, ref, info.momentum), OVERLAP,
             "momentum of tensor 3, group 0");
     REFUSED(add_one(info.momentum, NULL, NULL, 5), OVERLAP, "momentum of tensor 3, group 0");
+    /* Where it is stays taken after all these refusals. After a move that is not refused its old place is
+     * free and the new one taken. */
+    REFUSED(add_one(it.first.p[1], NULL, NULL, 5), DUPLICATE_TENSOR, "tensor 1 of group 0");
+    OK(glissade_optimizer_set_parameter(it.optimizer, ref, room));
+    OK(add_one(it.first.p[1], NULL, NULL, 300));
+    const glissade_tensor taken = tensor(room + 299, NULL, NULL, 5);
+    cr_assert_eq(add(&taken, 1), GLISSADE_STATUS_OVERLAP);
+    OK(glissade_optimizer_remove_group(it.optimizer, 2));
     OK(glissade_optimizer_set_parameter(it.optimizer, ref, it.first.p[1]));
 }
 

@@ -387,6 +387,12 @@ Test(processes, fork_at_any_moment) {
         scenario_step(optimizer);
     const char *difference = model_difference(&busy.it, &replayed);
     cr_assert_null(difference, "after %llu steps: %s", (unsigned long long)busy.steps, difference);
+    glissade_optimizer_destroy(&optimizer);
+    glissade_optimizer_destroy(&busy.optimizer);
+    glissade_engine_destroy(&alone);
+    glissade_engine_destroy(&busy.engine);
+    model_destroy(&replayed);
+    model_destroy(&busy.it);
 }
 
 /* ---- OpenMP ---- */

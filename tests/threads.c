@@ -188,6 +188,22 @@ Test(threads, kinds_before_slower_kinds) {
     check_numbers(MACHINE_HYBRID, NULL, 15, fifteen);
 }
 
+/* Also where the slow cores come first. */
+Test(threads, slow_cores_first_in_order) {
+    gls_topology topology = machine_load("Core:6 PU:1", NULL);
+    const gls_thread_request request = {.threads = 4, .asked_by = "option threads"};
+    static const uint32_t expected[] = {0, 3, 4, 5};
+    gls_threads it;
+    for (uint32_t i = 3; i < 6; i++)
+        topology.pus[i].kind = 2;
+    topology.fast_core_count = 3;
+    cr_assert_eq(gls_threads_plan(&topology, &request, &it, NULL), GLISSADE_STATUS_OK);
+    cr_assert_eq(memcmp(it.pus, expected, sizeof expected), 0, "%u, %u, %u, %u", it.pus[0], it.pus[1],
+                 it.pus[2], it.pus[3]);
+    gls_threads_free(&it);
+    gls_topology_free(&topology);
+}
+
 Test(threads, offline_pus_are_not_chosen) {
     static const uint32_t two[] = {0, 9}, seven[] = {0, 2, 6, 9, 11, 12, 14};
     static const uint32_t all[] = {0, 1, 2, 6, 7, 9, 11, 12, 13, 14, 15};
