@@ -8,6 +8,7 @@
 static void run_step(benchmark::State &state, const Model &model, const Rule &rule) {
     const Engine engine;
     Subject subject(engine, arrays_for(engine, model), rule.options);
+    subject.settle();
     const Walk floor = best_read(engine, subject);
     const Samples samples = interleave(
         state, [&] { subject.step(); }, [&] { read_pass(subject, floor.walk); });

@@ -12,7 +12,8 @@
  * GLISSADE_THREADS=1 there.
  *
  * OpenMP: the team is an OpenMP team, so its threads are those of the process's own OpenMP runtime. With
- * OMP_PROC_BIND or OMP_PLACES set, the library leaves thread placement to OpenMP.
+ * OMP_PROC_BIND or OMP_PLACES set, the library leaves thread placement to OpenMP. Threads that OpenMP
+ * creates during a call start with the default floating-point control word; those that exist keep theirs.
  */
 #ifndef GLISSADE_ENGINE_H
 #define GLISSADE_ENGINE_H
