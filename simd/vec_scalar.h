@@ -2,16 +2,18 @@
 /*
  * The vector vocabulary for one element at a time, and its description. Every vec_*.h defines the same names:
  *
- *   vf, vf_mask               VF_LANES floats; the outcome of a comparison
- *   vf_load, vf_store         VF_LANES elements, any alignment
- *   vf_load_part(x, left)     the first left < VF_LANES elements, +0 in the other lanes; touches no byte past
- * them vf_store_part(x, v, left) the same for storing vf_set1                   one value in every lane
- *   vf_add, vf_sub, vf_mul, vf_div, vf_sqrt    rounded to nearest
- *   vf_fma(a, b, c)           a b + c rounded once
- *   vf_abs                    clears the sign, of NaN too
- *   vf_less(a, b)             a < b, false if either is NaN
- *   vf_select(mask, a, b)     a where the mask holds, else b
- *   vf_xor, vf_xor_lanes      exclusive or of the bits; of all lanes down to 32 bits
+ *   vf, vf_mask                VF_LANES floats; the outcome of a comparison
+ *   vf_load, vf_store          VF_LANES elements, any alignment
+ *   vf_load_part(x, left)      the first left < VF_LANES elements, +0 in the other lanes; touches no byte past
+ *   vf_store_part(x, v, left)  the same for storing
+ *   vf_set1                    one value in every lane
+ *   vf_add, vf_sub, vf_mul,
+ *   vf_div, vf_sqrt            rounded to nearest
+ *   vf_fma(a, b, c)            a b + c rounded once
+ *   vf_abs                     clears the sign, of NaN too
+ *   vf_less(a, b)              a < b, false if either is NaN
+ *   vf_select(mask, a, b)      a where the mask holds, else b
+ *   vf_xor, vf_xor_lanes       exclusive or of the bits; of all lanes down to 32 bits
  *
  * tests/vocabulary holds each instruction set to this.
  */

@@ -44,6 +44,8 @@ enum {
                 for (size_t walk_lane = 0; walk_lane < GLS_WALK_LINE; walk_lane += VF_LANES)                 \
                     whole(walk_i + walk_lane);                                                               \
             }                                                                                                \
+        if (walk_lead && walk_i < walk_n)                                                                    \
+            ahead(walk_i, walk_lead); /* or the next tensor would miss this line */                          \
         for (; walk_n - walk_i >= VF_LANES; walk_i += VF_LANES)                                              \
             whole(walk_i);                                                                                   \
         if (walk_i < walk_n)                                                                                 \

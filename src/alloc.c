@@ -9,7 +9,7 @@
 
 bool (*gls_alloc_permit)(size_t bytes);
 
-/* From here on an arena gets pages of its own: below, ten thousand one-tensor groups would exhaust the
+/* From here on an arena gets pages of its own: below, a hundred thousand one-tensor groups would exhaust the
  * process's mappings (65,530 by default). */
 static const size_t map_from = 256 * 1024;
 static const size_t huge_page = 2 * 1024 * 1024;

@@ -63,7 +63,8 @@ glissade_status glissade_arrays_create(glissade_optimizer *optimizer, const size
     gls_guest guest;
     const glissade_status entered = gls_optimizer_enter(optimizer, &guest);
     if (entered)
-        return gls_error_set(error, entered, "%s", glissade_status_text(entered));
+        return gls_error_set(error, entered, "%s",
+                             optimizer ? glissade_status_text(entered) : "optimizer is NULL");
     const glissade_status status = create(optimizer, lengths, count, arrays);
     if (status && error)
         *error = optimizer->error;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "optimizer.h"
+#include "options.h"
 
 static const size_t tensor_size_first = sizeof(glissade_tensor);
 
@@ -59,11 +60,11 @@ static glissade_tensor read_descriptor(const glissade_tensor *tensors, size_t st
 
 static glissade_status check_descriptor_size(const glissade_tensor *tensors, size_t stride, size_t count,
                                              glissade_error *error) {
-    if (stride < tensor_size_first)
+    if (stride < tensor_size_first || stride > GLS_SIZE_MAX)
         return gls_error_set(
             error, GLISSADE_STATUS_INVALID_SIZE,
-            "tensors[0].size is %zu; accepted are %zu (set by glissade_tensor_init) and larger", stride,
-            tensor_size_first);
+            "tensors[0].size is %zu; accepted: %zu, as glissade_tensor_init sets it, up to %d", stride,
+            tensor_size_first, GLS_SIZE_MAX);
     for (size_t i = 0; i < count; i++) {
         const unsigned char *bytes = (const unsigned char *)tensors + i * stride;
         size_t size;

@@ -169,6 +169,9 @@ static glissade_status set_parameter(glissade_optimizer *optimizer, glissade_ten
     gls_tensor *tensor = gls_optimizer_tensor(optimizer, ref);
     if (!tensor)
         return GLISSADE_STATUS_NOT_FOUND;
+    if ((uintptr_t)parameter % sizeof(float))
+        return gls_error_set(error, GLISSADE_STATUS_MISALIGNED,
+                             "parameter is at %p; accepted: multiples of %zu", parameter, sizeof(float));
     if (tensor->n == 0) {
         tensor->p = parameter;
         return GLISSADE_STATUS_OK;
@@ -176,13 +179,10 @@ static glissade_status set_parameter(glissade_optimizer *optimizer, glissade_ten
     if (!parameter)
         return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT,
                              "parameter is NULL for a tensor of length %zu", tensor->n);
-    if ((uintptr_t)parameter % sizeof(float))
-        return gls_error_set(error, GLISSADE_STATUS_MISALIGNED,
-                             "parameter is at %p; accepted: multiples of %zu", parameter, sizeof(float));
     const uintptr_t begin = (uintptr_t)parameter, gradient = (uintptr_t)tensor->g,
                     bytes = tensor->n * sizeof(float);
     if (begin > UINTPTR_MAX - bytes)
-        return gls_error_set(error, GLISSADE_STATUS_OVERLAP,
+        return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE,
                              "parameter at %p of %zu elements passes the last address", parameter, tensor->n);
     if (gradient && (begin > gradient ? begin - gradient : gradient - begin) < bytes)
         return gls_error_set(error, GLISSADE_STATUS_OVERLAP,
@@ -225,6 +225,10 @@ static glissade_status set_counts(glissade_optimizer *optimizer, glissade_tensor
     if (!tensor)
         return GLISSADE_STATUS_NOT_FOUND;
     const gls_group *group = gls_optimizer_group(optimizer, ref.group);
+    if (steps > INT64_MAX)
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_INVALID_OPTION,
+                             "steps is %llu; accepted: up to %lld", (unsigned long long)steps,
+                             (long long)INT64_MAX);
     const uint64_t most = group->algorithm->uses_momentum(group) ? steps : 0;
     if (momentum_updates > most)
         return gls_error_set(

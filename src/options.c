@@ -20,11 +20,11 @@ static bool was_published(const gls_layout *layout, size_t size) {
 
 static glissade_status check_size(const gls_layout *layout, size_t size, glissade_error *error) {
     const size_t current = current_size(layout);
-    if (size > current || was_published(layout, size))
+    if ((size > current && size <= GLS_SIZE_MAX) || was_published(layout, size))
         return GLISSADE_STATUS_OK;
     return gls_error_set(error, GLISSADE_STATUS_INVALID_SIZE,
-                         "%s.size is %zu; accepted are %zu (set by its _init function) and larger",
-                         layout->name, size, current);
+                         "%s.size is %zu; accepted: %zu, as its _init function sets it, up to %d",
+                         layout->name, size, current, GLS_SIZE_MAX);
 }
 
 glissade_status gls_options_read(const gls_layout *layout, void *known, const void *given,

@@ -5,6 +5,9 @@
 
 #include "error.h"
 
+/* No struct will ever be larger: a size beyond it was never set. */
+enum { GLS_SIZE_MAX = 4096 };
+
 /* A public struct whose first field is its size: its name, and every size it was ever published with,
  * ascending. The last is today's; the rest of the array is 0. */
 typedef struct gls_layout {

@@ -139,7 +139,7 @@ static glissade_status read_options(const glissade_sgd_options *given, glissade_
     const double below_one = 1 - DBL_EPSILON / 2;
     if ((status = check_range("learning_rate", sgd->learning_rate, (double)FLT_MAX, finite, error)) ||
         (status = check_range("momentum", sgd->momentum, below_one, fraction, error)) ||
-        (status = check_range("dampening", sgd->dampening, below_one, fraction, error)) ||
+        (status = check_range("dampening", sgd->dampening, 1, "from 0 to 1", error)) ||
         (status = check_range("weight_decay", sgd->weight_decay, (double)FLT_MAX, finite, error)))
         return status;
     if ((unsigned)sgd->decay > GLISSADE_DECAY_DECOUPLED)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The passes over an optimizer's arrays: the step, zeroing gradients, and reading everything. Each is one
- * job, run on every shard by the engine; all checks and the counting of what there is to do come before.
+ * The passes over an optimizer's arrays: the step, zeroing gradients, and reading everything. Each is one job, run
+ * on every shard by the engine, after all checks. Counts move on where a tensor is updated, or at the end.
  */
 #include <math.h>
 #include <stdatomic.h>
@@ -104,7 +104,8 @@ static void step_shard(void *context, uint32_t shard) {
         const gls_group *group = pass->optimizer->groups[i];
         for (gls_cursor c = gls_plan_start(&group->plan, shard); gls_plan_next(&c);) {
             gls_tensor *tensor = &group->tensors[c.tensor];
-            __builtin_prefetch(tensor + DESCRIPTORS_AHEAD);
+            __builtin_prefetch(
+                (const void *)((uintptr_t)tensor + DESCRIPTORS_AHEAD * sizeof *tensor)); /* may not exist */
             if (!tensor->g)
                 continue;
             const gls_range range = gls_cursor_range(&c, tensor->n);

@@ -24,8 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---------------------------------------------------------------------------------------------------------
- * digests */
+/* ---- digests ---- */
 
 /* Four lanes, because one multiplication waits for the one before; each step is invertible in the hash, so
  * that no single difference is lost. */
@@ -86,8 +85,7 @@ static void record(const char *name, const char *how, uint64_t digest) {
     known[known_count++].digest = digest;
 }
 
-/* ----------------------------------------------------------------------------------------------------------
- * failures */
+/* ---- failures ---- */
 
 static void *allocate(size_t bytes) {
     void *memory = malloc(bytes ? bytes : 1);
@@ -105,8 +103,7 @@ static void must(glissade_status status, const char *what, const char *message) 
     exit(2);
 }
 
-/* ----------------------------------------------------------------------------------------------------------
- * kernels */
+/* ---- kernels ---- */
 
 typedef struct kernel {
     const char *name;
@@ -167,8 +164,7 @@ static void run_kernels(glissade_isa isa, int quick) {
             }
 }
 
-/* ----------------------------------------------------------------------------------------------------------
- * models */
+/* ---- models ---- */
 
 /* The state counts only where it has been written. */
 static void hash_tensor(hash *h, glissade_optimizer *optimizer, glissade_tensor_ref ref) {
@@ -276,8 +272,7 @@ static void run_models(glissade_isa isa, int quick) {
     free(g);
 }
 
-/* -----------------------------------------------------------------------------------------------------------
- * one large tensor */
+/* ---- one large tensor ---- */
 
 /* Made anew for each run: a copy would cost 8 bytes an element more. The first update does not read the
  * momentum, the second does and zeroes the gradient. */
@@ -324,8 +319,7 @@ static void run_flat(glissade_isa isa, size_t n) {
     free(g);
 }
 
-/* -----------------------------------------------------------------------------------------------------------
- * the program */
+/* ---- the program ---- */
 
 static int usage(void) {
     fprintf(stderr, "usage: bits [--quick | --elements N]\n");

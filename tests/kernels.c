@@ -122,8 +122,7 @@ static gls_sgd_kernel *find_kernel(const kernel *k, glissade_isa isa) {
     return gls_dispatch_kernels(isa)->sgd[k->momentum][k->nesterov][k->decay][k->zero];
 }
 
-/* ------------------------------------------------------------------------------------------------------------
- * reports */
+/* ---- reports ---- */
 
 static void fail(const trial *t, const char *array, size_t i, uint32_t got, uint32_t wanted) {
     cr_assert(false,
@@ -146,8 +145,7 @@ static void fail_outside(const trial *t, int array, const float *x, const void *
         array_names[array], fault ? "fault at" : "marks overwritten", bytes);
 }
 
-/* ------------------------------------------------------------------------------------------------------------
- * one run */
+/* ---- one run ---- */
 
 typedef struct call {
     gls_sgd_kernel *run;
@@ -224,8 +222,7 @@ static void prepare(const trial *t, uint64_t seed) {
                                                 t->n, &straight);
 }
 
-/* ------------------------------------------------------------------------------------------------------------
- * every kernel on every instruction set */
+/* ---- every kernel on every instruction set ---- */
 
 typedef struct kernel_on_isa {
     int kernel;
@@ -303,8 +300,7 @@ ParameterizedTest(kernel_on_isa *which, kernels, long_arrays) {
         }
 }
 
-/* ------------------------------------------------------------------------------------------------------------
- * the formula */
+/* ---- the formula ---- */
 
 /* One rounding: what is stored in a volatile float has been rounded to float, and nothing is fused. */
 static float product(float a, float b) {
@@ -375,8 +371,7 @@ ParameterizedTest(int *which, kernels, formula) {
         }
 }
 
-/* ------------------------------------------------------------------------------------------------------------
- * the table, and the guards themselves */
+/* ---- the table, and the guards themselves ---- */
 
 /* Says which instruction sets were tested, by passing or being skipped: under --tap Criterion shows nothing
  * that a program prints. */

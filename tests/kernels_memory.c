@@ -16,8 +16,7 @@ static size_t length_at(int i) {
     return i <= SHORT ? (size_t)i : longer[i - SHORT - 1];
 }
 
-/* -----------------------------------------------------------------------------------------------------------
- * zero */
+/* ---- zero ---- */
 
 typedef struct zeroing {
     gls_zero_kernel *run;
@@ -52,8 +51,7 @@ Test(kernels_memory, zero) {
     guarded_close(&memory);
 }
 
-/* -----------------------------------------------------------------------------------------------------------
- * read */
+/* ---- read ---- */
 
 typedef struct reading {
     gls_read_kernel *run;

@@ -142,7 +142,7 @@ Test(misuse, destroying_nothing) {
         unsigned char bytes[sizeof(type) + 16];                                                              \
     }
 
-/* Calls with every unfit size: nothing, too small by one, and larger with something in the unknown part. */
+/* Calls with every unfit size: nothing, too small by one, what an uninitialised field holds, and larger with something in the unknown part. */
 #define REFUSES_SIZES(type, object, call, check)                                                             \
     do {                                                                                                     \
         (object)->known.size = 0;                                                                            \
@@ -150,6 +150,10 @@ Test(misuse, destroying_nothing) {
         (object)->known.size = sizeof(type) - 1;                                                             \
         check(call, INVALID_SIZE, #type);                                                                    \
         (object)->known.size = sizeof(size_t);                                                               \
+        check(call, INVALID_SIZE, #type);                                                                    \
+        (object)->known.size = 4097; /* nothing was written there: it must not be read or filled */          \
+        check(call, INVALID_SIZE, #type);                                                                    \
+        (object)->known.size = SIZE_MAX;                                                                     \
         check(call, INVALID_SIZE, #type);                                                                    \
     } while (0)
 #define REFUSES_TAIL(type, object, call, check)                                                              \

@@ -224,7 +224,7 @@ Test(misuse_tensors, moved_onto_something) {
     REFUSED(glissade_optimizer_set_parameter(it.optimizer, ref, it.second.m[0] + 9), OVERLAP, "momentum");
     REFUSED(glissade_optimizer_set_parameter(it.optimizer, ref, it.first.g[1] + 299), OVERLAP, "gradient");
     REFUSED(glissade_optimizer_set_parameter(it.optimizer, ref, it.first.g[1]), OVERLAP, "gradient");
-    REFUSED(glissade_optimizer_set_parameter(it.optimizer, ref, (void *)(UINTPTR_MAX - 3)), OVERLAP,
+    REFUSED(glissade_optimizer_set_parameter(it.optimizer, ref, (void *)(UINTPTR_MAX - 3)), TOO_LARGE,
             "parameter");
     glissade_tensor_info info = {.size = sizeof info};
     OK(glissade_optimizer_get_tensor(it.optimizer, (glissade_tensor_ref){0, 3}, &info));

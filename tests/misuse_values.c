@@ -59,7 +59,7 @@ Test(misuse_values, hyperparameters_out_of_range) {
     } fields[] = {
         {"learning_rate", offsetof(glissade_sgd_options, learning_rate), (double)FLT_MAX, 0x1p128},
         {"momentum", offsetof(glissade_sgd_options, momentum), 1 - DBL_EPSILON / 2, 1},
-        {"dampening", offsetof(glissade_sgd_options, dampening), 1 - DBL_EPSILON / 2, 1},
+        {"dampening", offsetof(glissade_sgd_options, dampening), 1, 1 + DBL_EPSILON},
         {"weight_decay", offsetof(glissade_sgd_options, weight_decay), (double)FLT_MAX, 0x1p128},
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
@@ -124,9 +124,14 @@ Test(misuse_values, counts_that_cannot_be) {
     const glissade_tensor_ref ref = {1, 3};
     REFUSED(glissade_optimizer_set_counts(it.optimizer, ref, 5, 6), INVALID_OPTION, "momentum_updates is 6");
     REFUSED(glissade_optimizer_set_counts(it.optimizer, ref, 0, 1), INVALID_OPTION, "momentum_updates is 1");
-    REFUSED(glissade_optimizer_set_counts(it.optimizer, ref, UINT64_MAX - 1, UINT64_MAX), INVALID_OPTION,
+    REFUSED(glissade_optimizer_set_counts(it.optimizer, ref, 7, UINT64_MAX), INVALID_OPTION,
             "momentum_updates is 18446744073709551615");
-    OK(glissade_optimizer_set_counts(it.optimizer, ref, UINT64_MAX, 0));
+    /* Counts that the next step would wrap: 1 - beta^0 is no divisor. */
+    REFUSED(glissade_optimizer_set_counts(it.optimizer, ref, UINT64_MAX, UINT64_MAX), INVALID_OPTION,
+            "steps is 18446744073709551615");
+    REFUSED(glissade_optimizer_set_counts(it.optimizer, ref, (uint64_t)INT64_MAX + 1, 0), INVALID_OPTION,
+            "steps is 9223372036854775808");
+    OK(glissade_optimizer_set_counts(it.optimizer, ref, INT64_MAX, INT64_MAX));
     OK(glissade_optimizer_set_counts(it.optimizer, ref, 2, 2));
 
     const glissade_tensor one = {.size = sizeof one, .parameter = room, .length = 4};

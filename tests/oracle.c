@@ -67,8 +67,7 @@ typedef struct sum {
     long double value, size;
 } sum;
 
-/* ---------------------------------------------------------------------------------------------------------
- * random experiments */
+/* ---- random experiments ---- */
 
 static uint64_t random_bits(uint64_t *state) {
     uint64_t z = *state += 0x9E3779B97F4A7C15u;
@@ -120,8 +119,7 @@ static void make_trial(trial *t, combination c, unsigned number, uint64_t *state
     fill(t->momentum, 12, state);
 }
 
-/* ----------------------------------------------------------------------------------------------------------
- * the oracle */
+/* ---- the oracle ---- */
 
 /* 1 - beta^k without cancellation. */
 static long double correction(double beta, uint64_t k) {
@@ -177,8 +175,7 @@ static int roundings(const trial *t, bool of_parameter) {
     return count;
 }
 
-/* ---------------------------------------------------------------------------------------------------------
- * the comparison */
+/* ---- the comparison ---- */
 
 /* Steps the library once on copies of the trial's arrays; `p` and `m` receive the results. */
 static void step_library(glissade_engine *engine, const trial *t, bool own_momentum, float *p, float *m) {

@@ -50,8 +50,7 @@ typedef struct golden {
     float momentum[TOTAL];
 } golden;
 
-/* ------------------------------------------------------------------------------------------------------
- * reading the goldens */
+/* ---- reading the goldens ---- */
 
 static bool parse_setting(const char *line, setting *out) {
     glissade_sgd_options *o = &out->options;
@@ -139,8 +138,7 @@ static void fill_values(float *out, unsigned step, unsigned tensor) {
     }
 }
 
-/* -----------------------------------------------------------------------------------------------------------
- * replaying */
+/* ---- replaying ---- */
 
 typedef struct run {
     const golden *golden;
@@ -256,8 +254,7 @@ static void step_once(run *r, unsigned step) {
     track(r, before);
 }
 
-/* ----------------------------------------------------------------------------------------------------
- * comparing */
+/* ---- comparing ---- */
 
 static double ulp_of(double scale) {
     int exponent;

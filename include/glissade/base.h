@@ -3,17 +3,21 @@
  * What every other header needs: export marks, version, status values, the error record.
  *
  * Conventions that hold for the whole interface
- *   Errors      A call that can fail returns a glissade_status; its comment lists those it can return. A
- * failed call leaves parameters, gradients and state as they were, unless its comment says otherwise.
- *   Messages    Creating calls fill an optional caller-owned glissade_error. Calls on an optimizer leave
- * their message on it (glissade_optimizer_message). A message names the argument, its value and what would
- * have been accepted. Options     Structs whose first field is their size, filled by their _init function
- * with every default, then changed by the caller. Zero means zero. Each size ever published is accepted,
- * missing fields taking their defaults; a larger struct is accepted if the part this library does not know is
- * zero. Sizes       Lengths count elements, sizes count bytes; both are size_t. Guest       No call changes
- * the caller's CPU affinity, floating-point control or status word, signal mask, errno or locale. The library
- * never prints, aborts or exits. Text        Returned strings are ASCII, owned by the library, and live as
- * long as the object they came from.
+ *
+ *   Errors    A call that can fail returns a glissade_status; its comment lists those it can return. A failed
+ *             call leaves parameters, gradients and state as they were, unless its comment says otherwise.
+ *   Messages  Creating calls fill an optional caller-owned glissade_error. Calls on an optimizer leave their
+ *             message on it (glissade_optimizer_message). A message names the argument, its value and what
+ *             would have been accepted.
+ *   Options   Structs whose first field is their size, filled by their _init function with every default,
+ *             then changed by the caller. Zero means zero. Each size ever published is accepted, missing
+ *             fields taking their defaults; a larger struct, up to 4,096 bytes, is accepted if the part that
+ *             this library does not know is zero.
+ *   Sizes     Lengths count elements, sizes count bytes; both are size_t.
+ *   Guest     No call changes the caller's CPU affinity, floating-point control or status word, signal mask,
+ *             errno or locale. The library never prints, aborts or exits. (The OpenMP runtime may: libgomp
+ *             ends the process when the system refuses it a thread.)
+ *   Text      Returned strings are ASCII, owned by the library, and live as long as the object they came from.
  */
 #ifndef GLISSADE_BASE_H
 #define GLISSADE_BASE_H

@@ -11,9 +11,12 @@
  * If the library is loaded only after an OpenMP-using parent forked, this cannot be detected: set
  * GLISSADE_THREADS=1 there.
  *
- * OpenMP: the team is an OpenMP team, so its threads are those of the process's own OpenMP runtime. With
- * OMP_PROC_BIND or OMP_PLACES set, the library leaves thread placement to OpenMP. Threads that OpenMP
- * creates during a call start with the default floating-point control word; those that exist keep theirs.
+ * OpenMP: the team is an OpenMP team, whose threads belong to the OpenMP runtime that the library is linked with. With
+ * OMP_PROC_BIND set to anything but false, or OMP_PLACES set, the library leaves thread placement to OpenMP. Threads
+ * that OpenMP creates during a call start with the default floating-point control word; those that exist keep theirs.
+ *
+ * The CPUs that may be used are those of the affinity mask of the thread that makes the engine, at that time. A step
+ * called from a thread whose mask is narrower still uses them all; GLISSADE_PIN_NEVER leaves every mask alone.
  */
 #ifndef GLISSADE_ENGINE_H
 #define GLISSADE_ENGINE_H
@@ -94,8 +97,9 @@ void glissade_engine_options_init(glissade_engine_options *options, size_t size)
  * the fastest kind.
  *
  * Returns OK, NULL_ARGUMENT (engine), INVALID_SIZE, INVALID_OPTION, INVALID_THREADS, UNSUPPORTED_ISA,
- * INVALID_ENVIRONMENT (a variable that cannot be used fails here, even where an option overrides it),
- * UNKNOWN_VARIABLE, TOPOLOGY, OUT_OF_MEMORY. On failure *engine is NULL. Thread-safe.
+ * INVALID_ENVIRONMENT, UNKNOWN_VARIABLE, TOPOLOGY, OUT_OF_MEMORY. A variable that cannot be used fails here, even where
+ * an option overrides it, with INVALID_THREADS or UNSUPPORTED_ISA if its value is well-formed but not possible on this
+ * machine. On failure *engine is NULL. Thread-safe.
  */
 GLISSADE_API
 glissade_status glissade_engine_create(const glissade_engine_options *options, glissade_engine **engine,
@@ -147,7 +151,7 @@ typedef struct glissade_pu_info {
     uint32_t core, package, node; /* logical core and package; NUMA node as the operating system numbers it */
     uint32_t cache;               /* which last-level cache, counted from 0 */
     uint32_t kind;                /* 0: the slowest kind of core; higher is faster */
-    int32_t thread;               /* the team thread bound here, or -1 */
+    int32_t thread;               /* the team thread planned for it, or -1 */
 } glissade_pu_info;
 
 /* index: 0 to pus - 1. Returns OK, NULL_ARGUMENT, INVALID_SIZE, NOT_FOUND. Thread-safe. */

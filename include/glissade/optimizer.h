@@ -4,14 +4,16 @@
  * steps them. Update rules have headers of their own (glissade/sgd.h), each with the call that adds a group
  * under that rule.
  *
- * Ownership     Parameters and gradients belong to the caller and must stay valid while registered. State
- * belongs to the library unless the caller hands in its own memory with the tensor. Threads       One
- * optimizer serves one thread at a time: a call that finds another inside returns BUSY and changes nothing.
- * Different optimizers are independent, also when they share an engine. Fork          In a fork's child an
- * optimizer goes on working, on the calling thread alone. If a call on it was in flight in another thread at
- * the fork, its arrays are half updated: every call returns FORKED. Determinism   Results are the same bits
- * for every instruction set, number of threads, plan, walk and alignment, and however a step is divided into
- * calls.
+ *   Ownership    Parameters and gradients belong to the caller and must stay valid while registered. State
+ *                belongs to the library unless the caller hands in its own memory with the tensor.
+ *   Threads      One optimizer serves one thread at a time: a call that finds another inside returns BUSY and
+ *                changes nothing. Different optimizers are independent, also when they share an engine.
+ *   Fork         In a fork's child an optimizer goes on working, on the calling thread alone. If a call on it
+ *                was in flight in another thread at the fork, its arrays are half updated: every call returns
+ *                FORKED.
+ *   Determinism  Results are the same bits for every instruction set, number of threads, plan, walk and
+ *                alignment, and however a step is divided into calls. (Two tensors that share a gradient are
+ *                the exception, if the step zeroes it; check_overlap finds them.)
  */
 #ifndef GLISSADE_OPTIMIZER_H
 #define GLISSADE_OPTIMIZER_H
@@ -108,7 +110,8 @@ glissade_status glissade_optimizer_set_gradients(glissade_optimizer *optimizer, 
 
 /*
  * Tells that a tensor's parameter now lies at another address (the caller has moved the values). State and
- * counts stay. Returns OK, NULL_ARGUMENT, NOT_FOUND, MISALIGNED, OVERLAP, DUPLICATE_TENSOR, BUSY, FORKED.
+ * counts stay. Returns OK, NULL_ARGUMENT, NOT_FOUND, MISALIGNED, TOO_LARGE (it passes the last address), OVERLAP,
+ * DUPLICATE_TENSOR, BUSY, FORKED.
  */
 GLISSADE_API
 glissade_status glissade_optimizer_set_parameter(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
@@ -144,8 +147,8 @@ glissade_status glissade_optimizer_get_tensor(glissade_optimizer *optimizer, gli
 
 /*
  * Sets a tensor's counts, for a caller who restores state: write the momentum array, then set the counts it
- * had. Returns OK, NULL_ARGUMENT, NOT_FOUND, INVALID_OPTION (momentum_updates above steps, or not 0 without
- * momentum), BUSY, FORKED.
+ * had. Returns OK, NULL_ARGUMENT, NOT_FOUND, INVALID_OPTION (steps above INT64_MAX,
+ * momentum_updates above steps, or not 0 without momentum), BUSY, FORKED.
  */
 GLISSADE_API
 glissade_status glissade_optimizer_set_counts(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
@@ -159,9 +162,10 @@ typedef struct glissade_step_options {
     const glissade_tensor_ref *tensors; /* step only these, each at most once (as their gradients arrive);
                                            NULL: all tensors of all groups */
     size_t tensor_count;                /* length of `tensors`; 0 with a non-NULL list is a step of nothing */
-    double gradient_scale; /* the gradients are this many times too large; finite, not 0; default 1 */
-    bool zero_gradients;   /* write zero to each gradient as it is read */
-    bool check_overlap;    /* check all present gradients against all parameters, states and one another
+    double
+        gradient_scale; /* the gradients are this many times too large; default 1. Finite, and with an inverse that a float can hold other than as 0 */
+    bool zero_gradients; /* write zero to each gradient as it is read */
+    bool check_overlap;  /* check all present gradients against all parameters, states and one another
                               (sorts them: about 1 ms for 10,000 tensors) */
 } glissade_step_options;
 
@@ -178,7 +182,7 @@ typedef struct glissade_step_report {
     uint32_t threads;  /* threads that took part; fewer than `planned` if OpenMP delivered fewer */
     uint32_t planned;  /* threads that were to take part: the engine's, or 1 for small work */
     uint32_t streams;  /* pages walked in turn; 1: straight */
-    bool pinned;       /* whether the threads were bound to their CPUs for this step */
+    bool pinned;       /* whether the threads were to be bound to their CPUs for this step */
 } glissade_step_report;
 
 /*
@@ -228,7 +232,7 @@ glissade_status glissade_arrays_create(glissade_optimizer *optimizer, const size
                                        glissade_arrays **arrays,
                                        glissade_error *error) GLISSADE_WARN_UNUSED_RESULT;
 
-/* Address of array `index`; NULL if there is no such array. */
+/* Address of array `index`; NULL if there is no such array, or if all are of length 0. */
 GLISSADE_API
 float *glissade_arrays_get(const glissade_arrays *arrays, size_t index);
 
@@ -238,8 +242,9 @@ GLISSADE_API
 void glissade_arrays_destroy(glissade_arrays **arrays);
 
 typedef struct glissade_placement_report {
-    size_t size;               /* set by the caller to sizeof(glissade_placement_report) */
-    uint64_t pages;            /* pages of parameters, present gradients and state */
+    size_t size; /* set by the caller to sizeof(glissade_placement_report) */
+    uint64_t
+        pages; /* pages of parameters, present gradients and state; each belongs to the array that holds its middle */
     uint64_t misplaced;        /* of these, on another NUMA node than the thread that owns most of the page */
     uint64_t absent;           /* not yet touched, so on no node */
     glissade_tensor_ref worst; /* the tensor with the most misplaced pages, if any are */

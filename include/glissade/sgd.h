@@ -17,22 +17,25 @@
  *     eta     = learning_rate / D(k) when debiasing without Nesterov, else learning_rate
  *     n1, n2  = momentum / D(k + 1), kappa / D(k) when debiasing with Nesterov, else momentum, kappa
  *
- * Then for every element, in this order, one rounding to nearest per operation, fma(a, b, c) = a b + c
- * rounded once:
+ * Then for every element, in this order, one rounding to nearest per operation; fma(a, b, c) is a b + c rounded
+ * once:
  *
  *     g = s * gradient
- *     g = fma(weight_decay, p, g)              only with coupled decay
- *     m = fma(momentum, m, kappa * g)          only with momentum; the first update (k = 1) takes m = +0
- * before it, or with first_step UNDAMPENED sets m = g m = |m| < FLT_MIN ? +0 : m               unless the
- * engine keeps subnormals; a NaN stays d = m                                    g without momentum; with
- * Nesterov d = fma(n1, m, n2 * g) q = fma(-lambda, p, p)                   only with decoupled decay, else q
- * = p p = fma(-eta, d, q)
+ *     g = fma(weight_decay, p, g)        only with coupled decay
+ *     m = fma(momentum, m, kappa * g)    only with momentum; at k = 1 the old m counts as +0,
+ *                                        or, with first_step UNDAMPENED, m = g
+ *     m = |m| < FLT_MIN ? +0 : m         unless the engine keeps subnormals; a NaN stays
+ *     d = m                              g without momentum; with Nesterov fma(n1, m, n2 * g)
+ *     q = fma(-lambda, p, p)             only with decoupled decay, else q = p
+ *     p = fma(-eta, d, q)
  *
  * t counts the steps in which the tensor had a gradient; k counts the updates of its momentum since that was
- * created. With dampening = momentum and debias this is the debiased exponentially weighted moving average,
+ * created, this one included. With dampening = momentum and debias this is the debiased exponentially weighted
+ * moving average,
  *     a_k = momentum a_(k-1) + (1 - momentum) g_k,   p -= learning_rate a_k / (1 - momentum^k).
  * When momentum is changed between steps D uses the current value, as torch.optim.Adam does; the correction
  * is then approximate. Setting momentum to 0 drops the momentum (k = 0); raising it again starts anew.
+ * Scalars that exceed the largest float (a learning rate near it, divided by a small D) round to infinity.
  *
  * NaN and infinity propagate as IEEE 754 says; which NaN (payload and sign) is not promised.
  *
@@ -62,7 +65,7 @@ typedef struct glissade_sgd_options {
     size_t size;                    /* sizeof(glissade_sgd_options) */
     double learning_rate;           /* from 0 to FLT_MAX; default 0.001 */
     double momentum;                /* beta, in [0, 1); default 0: none */
-    double dampening;               /* in [0, 1); default 0 */
+    double dampening;               /* in [0, 1]; default 0 */
     double weight_decay;            /* from 0 to FLT_MAX; default 0 */
     glissade_decay decay;           /* how weight_decay acts; default COUPLED */
     glissade_first_step first_step; /* default DAMPENED */

@@ -78,8 +78,7 @@ bool guarded_marks_intact(const guarded *memory, const float *x, size_t n) {
            !memcmp(x + n, marks, after(memory, x + n) * sizeof *x);
 }
 
-/* ---------------------------------------------------------------------------------------------------------
- * catching the touch */
+/* ---- catching the touch ---- */
 
 static sigjmp_buf escape;
 static volatile sig_atomic_t running;

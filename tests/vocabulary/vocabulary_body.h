@@ -26,8 +26,7 @@ __attribute__((format(printf, 2, 3))) static void found(findings *f, const char 
     va_end(arguments);
 }
 
-/* ---------------------------------------------------------------------------------------------------------
- * operations lane by lane */
+/* ---- operations lane by lane ---- */
 
 /* Pads the end, so that operands can be read a vector at a time. */
 static uint32_t operands[3][OPERANDS_ROOM + VF_LANES];
@@ -125,8 +124,7 @@ static void try_xor_lanes(size_t count, findings *f) {
     }
 }
 
-/* ---------------------------------------------------------------------------------------------------------
- * memory */
+/* ---- memory ---- */
 
 enum { WHOLE = -1 }; /* in place of a number of lanes: the whole vector, by vf_load and vf_store */
 
@@ -189,8 +187,7 @@ static void try_memory(int at_end, findings *f) {
     guarded_close(&memory);
 }
 
-/* ---------------------------------------------------------------------------------------------------------
- * all */
+/* ---- all ---- */
 
 static int test_all(char *message, size_t room, int at_end) {
     findings f = {message, room, 0};
