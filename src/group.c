@@ -271,8 +271,8 @@ glissade_status gls_group_add(glissade_optimizer *optimizer, gls_group *group, c
     group->number = optimizer->next_number;
     const glissade_status status = prepare(optimizer, group, tensors, count, &added, &added_count, &rotation);
     if (status) {
-        gls_intervals_remove(&optimizer->arrays, group->number,
-                             UINT32_MAX); /* the state's, if it came so far */
+        /* What prepare listed of its state, if it came so far. */
+        gls_intervals_remove_group(&optimizer->arrays, group->number);
         gls_free(added);
         gls_group_free(group);
         return status;

@@ -88,14 +88,16 @@ glissade_status gls_intervals_check(const gls_intervals *held, const gls_interva
 bool gls_intervals_reserve(gls_intervals *held, size_t count) {
     if (held->count + count <= held->room)
         return true;
-    gls_interval *items = gls_alloc(held->count + count, sizeof *items);
+    /* Half as much again once there are any, or ten thousand groups of one tensor copy them ten thousand times. */
+    const size_t room = held->count + held->count / 2 + count;
+    gls_interval *items = gls_alloc(room, sizeof *items);
     if (!items)
         return false;
     if (held->count)
         memcpy(items, held->items, held->count * sizeof *items);
     gls_free(held->items);
     held->items = items;
-    held->room = held->count + count;
+    held->room = room;
     return true;
 }
 
@@ -108,15 +110,16 @@ void gls_intervals_add(gls_intervals *held, const gls_interval *added, size_t co
     }
 }
 
-void gls_intervals_remove(gls_intervals *held, uint32_t group, uint32_t tensor) {
+void gls_intervals_remove_group(gls_intervals *held, uint32_t group) {
     size_t kept = 0;
-    for (size_t i = 0; i < held->count; i++) {
-        const gls_interval *item = &held->items[i];
-        const bool removed =
-            item->group == group &&
-            (tensor == UINT32_MAX || (item->tensor == tensor && item->array == GLS_ARRAY_PARAMETER));
-        if (!removed)
-            held->items[kept++] = *item;
-    }
+    for (size_t i = 0; i < held->count; i++)
+        if (held->items[i].group != group)
+            held->items[kept++] = held->items[i];
     held->count = kept;
+}
+
+void gls_intervals_remove(gls_intervals *held, uintptr_t begin) {
+    const size_t at = first_ending_after(held, begin);
+    held->count--;
+    memmove(&held->items[at], &held->items[at + 1], (held->count - at) * sizeof *held->items);
 }

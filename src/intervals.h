@@ -50,7 +50,8 @@ bool gls_intervals_reserve(gls_intervals *held, size_t count);
 /* Merges sorted intervals that gls_intervals_check found free of overlaps. */
 void gls_intervals_add(gls_intervals *held, const gls_interval *added, size_t count);
 
-/* Removes a group's intervals; with tensor not UINT32_MAX only that tensor's parameter. */
-void gls_intervals_remove(gls_intervals *held, uint32_t group, uint32_t tensor);
+/* Removes a group's intervals; the one that begins at an address and is held. */
+void gls_intervals_remove_group(gls_intervals *held, uint32_t group);
+void gls_intervals_remove(gls_intervals *held, uintptr_t begin);
 
 #endif

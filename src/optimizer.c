@@ -109,7 +109,7 @@ static glissade_status remove_group(glissade_optimizer *optimizer, uint32_t numb
         if (optimizer->groups[i] != group)
             optimizer->groups[kept++] = optimizer->groups[i];
     optimizer->group_count = kept;
-    gls_intervals_remove(&optimizer->arrays, number, UINT32_MAX);
+    gls_intervals_remove_group(&optimizer->arrays, number);
     gls_group_free(group);
     return GLISSADE_STATUS_OK;
 }
@@ -155,7 +155,7 @@ static glissade_status move_parameter(glissade_optimizer *optimizer, glissade_te
                                       gls_tensor *tensor, void *parameter) {
     const gls_interval old = parameter_interval(ref, tensor->p, tensor->n);
     const gls_interval moved = parameter_interval(ref, parameter, tensor->n);
-    gls_intervals_remove(&optimizer->arrays, ref.group, ref.index);
+    gls_intervals_remove(&optimizer->arrays, old.begin);
     const glissade_status status = gls_intervals_check(&optimizer->arrays, &moved, 1, &optimizer->error);
     gls_intervals_add(&optimizer->arrays, status ? &old : &moved, 1);
     if (!status)

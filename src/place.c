@@ -51,6 +51,8 @@ glissade_status gls_place_arrays(glissade_engine *engine, const gls_plan *plan, 
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory for %zu bytes of arrays",
                              bytes);
     touch_job job = {.plan = plan, .lengths = lengths, .offsets = offsets, .base = arena->base};
-    gls_engine_execute(engine, bytes, touch_shard, &job);
+    /* With several nodes owners must touch their pages themselves, however small the group: the steps to come may be
+     * over many of them. */
+    gls_engine_execute(engine, engine->topology.node_count > 1 ? SIZE_MAX : bytes, touch_shard, &job);
     return GLISSADE_STATUS_OK;
 }

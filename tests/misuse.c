@@ -142,7 +142,8 @@ Test(misuse, destroying_nothing) {
         unsigned char bytes[sizeof(type) + 16];                                                              \
     }
 
-/* Calls with every unfit size: nothing, too small by one, what an uninitialised field holds, and larger with something in the unknown part. */
+/* Calls with every unfit size: nothing, too small by one, what an uninitialised field holds, and larger with
+ * something in the unknown part. */
 #define REFUSES_SIZES(type, object, call, check)                                                             \
     do {                                                                                                     \
         (object)->known.size = 0;                                                                            \

@@ -310,7 +310,6 @@ int main(int argc, char **argv) {
             return 2;
         }
     }
-    scenario_clear_environment();
     expected = scenario_expected(STEPS);
     printf("1..%d\n", forks ? 7 : 6);
     test_shared_engine();

@@ -75,5 +75,5 @@ stage_cppcheck() {
     mkdir -p -- "$folder"
     cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr \
         --suppressions-list="$ci/cppcheck.supp" --error-exitcode=1 --cppcheck-build-dir="$folder" -j "$(nproc)" \
-        -D_GNU_SOURCE -D__x86_64__ -D__linux__ -D_OPENMP=201511 -Iinclude -Isimd -Isrc -Icli src simd cli examples
+        -D_GNU_SOURCE -D__x86_64__ -D__linux__ -D_OPENMP=201511 -Iinclude -Isimd -Isimd/table -Isrc -Icli src simd cli examples
 }
