@@ -171,39 +171,24 @@ static glissade_status plan_group(glissade_optimizer *optimizer, gls_group *grou
                                    "no memory to plan %u tensors", group->count);
 }
 
-/* Lists library-owned momentum beside the caller's arrays, so that nobody makes a parameter or a gradient of
- * it. */
-static glissade_status list_state(glissade_optimizer *optimizer, gls_group *group, const size_t *lengths) {
-    gls_interval *added = gls_alloc(group->count, sizeof *added);
-    size_t count = 0;
-    for (uint32_t i = 0; added && i < group->count; i++)
-        if (lengths[i])
-            added[count++] = interval_of(group, i, GLS_ARRAY_MOMENTUM, group->tensors[i].m);
-    if (!added || !gls_intervals_reserve(&optimizer->arrays, count)) {
-        for (uint32_t i = 0; i < group->count; i++)
-            group->tensors[i].m = lengths[i] ? NULL : group->tensors[i].m;
-        gls_arena_destroy(&group->state);
-        gls_free(added);
-        return gls_error_set(&optimizer->error, GLISSADE_STATUS_OUT_OF_MEMORY,
-                             "no memory to list the state of group %u", group->number);
-    }
-    gls_intervals_add(&optimizer->arrays, added, count); /* an arena's arrays ascend */
-    gls_free(added);
-    return GLISSADE_STATUS_OK;
-}
-
+/* Places library-owned momentum and lists it beside the caller's arrays, so that nobody makes a parameter or a
+ * gradient of it. The scratch arrays have an entry a tensor. */
 static glissade_status place_momentum(glissade_optimizer *optimizer, gls_group *group, size_t *lengths,
-                                      size_t *offsets) {
+                                      size_t *offsets, gls_interval *added) {
     for (uint32_t i = 0; i < group->count; i++)
         lengths[i] = group->tensors[i].m ? 0 : group->tensors[i].n;
     const glissade_status status =
         gls_place_arrays(optimizer->engine, &group->plan, lengths, &group->state, offsets, &optimizer->error);
     if (status)
         return status;
+    size_t count = 0;
     for (uint32_t i = 0; i < group->count; i++)
-        if (lengths[i])
+        if (lengths[i]) {
             group->tensors[i].m = (float *)((char *)group->state.base + offsets[i]);
-    return list_state(optimizer, group, lengths);
+            added[count++] = interval_of(group, i, GLS_ARRAY_MOMENTUM, group->tensors[i].m);
+        }
+    gls_intervals_add(&optimizer->arrays, added, count); /* an arena's arrays ascend */
+    return GLISSADE_STATUS_OK;
 }
 
 glissade_status gls_group_provide_momentum(glissade_optimizer *optimizer, gls_group *group) {
@@ -213,14 +198,17 @@ glissade_status gls_group_provide_momentum(glissade_optimizer *optimizer, gls_gr
     if (complete)
         return GLISSADE_STATUS_OK;
 
-    size_t *lengths = gls_alloc(group->count, sizeof *lengths),
-           *offsets = gls_alloc(group->count, sizeof *offsets);
+    size_t *lengths = gls_alloc(group->count, sizeof *lengths);
+    size_t *offsets = gls_alloc(group->count, sizeof *offsets);
+    gls_interval *added = gls_alloc(group->count, sizeof *added);
+    const bool room = lengths && offsets && added && gls_intervals_reserve(&optimizer->arrays, group->count);
     const glissade_status status =
-        lengths && offsets ? place_momentum(optimizer, group, lengths, offsets)
-                           : gls_error_set(&optimizer->error, GLISSADE_STATUS_OUT_OF_MEMORY,
-                                           "no memory to place the state of %u tensors", group->count);
+        room ? place_momentum(optimizer, group, lengths, offsets, added)
+             : gls_error_set(&optimizer->error, GLISSADE_STATUS_OUT_OF_MEMORY,
+                             "no memory to place the state of %u tensors", group->count);
     gls_free(lengths);
     gls_free(offsets);
+    gls_free(added);
     return status;
 }
 

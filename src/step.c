@@ -90,10 +90,6 @@ static void add_to_pass(struct pass *pass, const workload *done) {
     atomic_fetch_add_explicit(&pass->bytes, done->bytes, memory_order_relaxed);
 }
 
-/* A step flushes the descriptors out of the cache; waiting for each of ten thousand again costs 5 % of their
- * step. */
-enum { DESCRIPTORS_AHEAD = 8 };
-
 /* A tensor that is this shard's alone is counted at once, while it is in the cache: of ten thousand small
  * tensors nearly all are. The others wait for count_rest. */
 static void step_shard(void *context, uint32_t shard) {
@@ -104,8 +100,6 @@ static void step_shard(void *context, uint32_t shard) {
         const gls_group *group = pass->optimizer->groups[i];
         for (gls_cursor c = gls_plan_start(&group->plan, shard); gls_plan_next(&c);) {
             gls_tensor *tensor = &group->tensors[c.tensor];
-            __builtin_prefetch(
-                (const void *)((uintptr_t)tensor + DESCRIPTORS_AHEAD * sizeof *tensor)); /* may not exist */
             if (!tensor->g)
                 continue;
             const gls_range range = gls_cursor_range(&c, tensor->n);

@@ -4,32 +4,15 @@
  * out of order: each gets its documented status and a message that names the thing, and changes nothing.
  * What is wrong about tensors is in misuse_tensors.c, about numbers in misuse_values.c.
  */
-#include "subject.h"
-
-#include <criterion/criterion.h>
+#include "misuse.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-static subject it;
+MISUSE_SUITE(misuse);
 
-static void setup(void) {
-    scenario_clear_environment();
-    subject_create(&it, scenario_engine(2));
-}
-
-/* Whatever was refused, the next step is the one that would have followed anyway. */
-static void teardown(void) {
-    const char *change = subject_step(&it);
-    cr_assert_null(change, "the step after: %s", change);
-    subject_destroy(&it);
-}
-
-TestSuite(misuse, .init = setup, .fini = teardown, .timeout = 60);
-
-#define REFUSED(call, expected, names) SUBJECT_REFUSED(&it, call, GLISSADE_STATUS_##expected, names)
-#define STATUS(call, expected)         cr_assert_eq(call, GLISSADE_STATUS_##expected, "%s", #call)
+#define STATUS(call, expected) cr_assert_eq(call, GLISSADE_STATUS_##expected, "%s", #call)
 
 /* ---- NULL ---- */
 

@@ -4,31 +4,16 @@
  * status and a message that names the tensor, and changes nothing. Addresses of the model are used as they
  * are, so that an overlap that is not found would be an update of the wrong array.
  */
-#include "subject.h"
-
-#include <criterion/criterion.h>
+#include "misuse.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static subject it;
 static float room[4096];
 
-static void setup(void) {
-    scenario_clear_environment();
-    subject_create(&it, scenario_engine(2));
-}
+MISUSE_SUITE(misuse_tensors);
 
-static void teardown(void) {
-    const char *change = subject_step(&it);
-    cr_assert_null(change, "the step after: %s", change);
-    subject_destroy(&it);
-}
-
-TestSuite(misuse_tensors, .init = setup, .fini = teardown, .timeout = 60);
-
-#define REFUSED(call, expected, names) SUBJECT_REFUSED(&it, call, GLISSADE_STATUS_##expected, names)
-#define OK(call)                       cr_assert_eq(call, GLISSADE_STATUS_OK, "%s: %s", #call, message())
+#define OK(call) cr_assert_eq(call, GLISSADE_STATUS_OK, "%s: %s", #call, message())
 
 static const char *message(void) {
     return glissade_optimizer_message(it.optimizer);
