@@ -34,7 +34,7 @@ void add_step() {
     // Each model's benchmarks together: its arrays are filled once.
     const Model models[] = {gpt2_124m(), resnet50(), bert_large(), flat_124m(), equal_tensors(10000, 1000)};
     for (const Model &model : models) {
-        for (const Rule &rule : {sgd(), momentum(), ewma(), nesterov()})
+        for (const Rule &rule : {sgd(), momentum(), ewma(), nesterov(), ewma_deferred()})
             add_paired("step/" + rule.name + "/f32/" + model.name, pairs_for(model),
                        [=](benchmark::State &state) { run_step(state, model, rule); });
         for (const Rule &rule : {sgd(), momentum()})

@@ -19,12 +19,14 @@ static void visit_shard(void *context, uint32_t shard) {
             const gls_range range = gls_plan_range(&group->plan, c.tensor, tensor->n, shard);
             if (range.begin == range.end)
                 continue;
+            float *r = gls_group_residual(group, c.tensor);
             const bench_part part = {.tensor = c.tensor,
                                      .begin = range.begin,
                                      .n = range.end - range.begin,
                                      .p = tensor->p + range.begin,
                                      .g = tensor->g + range.begin,
-                                     .m = tensor->m ? tensor->m + range.begin : NULL};
+                                     .m = tensor->m ? tensor->m + range.begin : NULL,
+                                     .r = r ? r + range.begin : NULL};
             all->visit(all->context, &part);
         }
     }
@@ -36,7 +38,8 @@ static size_t footprint(const glissade_optimizer *optimizer) {
     for (uint32_t i = 0; i < optimizer->group_count; i++)
         for (uint32_t j = 0; j < optimizer->groups[i]->count; j++) {
             const gls_tensor *tensor = &optimizer->groups[i]->tensors[j];
-            bytes += tensor->n * (tensor->m ? 3 : 2) * sizeof(float);
+            const bool residual = gls_group_residual(optimizer->groups[i], j);
+            bytes += tensor->n * ((tensor->m ? 3u : 2u) + residual) * sizeof(float);
         }
     return bytes;
 }

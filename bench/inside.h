@@ -15,7 +15,7 @@ typedef struct bench_part {
     size_t begin;    /* the run's first element, counted from the tensor's start */
     size_t n;        /* elements */
     float *p, *g;    /* of the first element */
-    float *m;        /* NULL without momentum */
+    float *m, *r;    /* NULL without momentum; without residual */
 } bench_part;
 
 /* Called once for each run, on several threads side by side. */

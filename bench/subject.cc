@@ -137,8 +137,9 @@ struct Kept {
 
 std::list<Kept> kept; // most recently used first
 
+// With the residuals that a deferring rule's optimizer adds.
 size_t bytes_of(const Model &model) {
-    return 3 * sizeof(float) * model.elements();
+    return 4 * sizeof(float) * model.elements();
 }
 
 // What can be allocated without swapping, as the kernel estimates it; all of it if it does not say.
@@ -220,6 +221,14 @@ Rule ewma() {
     return made;
 }
 
+Rule ewma_deferred() {
+    Rule made = ewma();
+    made.name = "ewma_deferred";
+    made.options.defer_threshold = 1;
+    made.options.defer_unit = GLISSADE_DEFER_UNIT_GRADIENT_RMS;
+    return made;
+}
+
 Rule nesterov() {
     Rule made = rule("nesterov", 0.9);
     made.options.nesterov = true;
@@ -248,7 +257,7 @@ void Subject::settle() {
 }
 
 size_t Subject::bytes() const {
-    return (has_momentum() ? 3 : 2) * sizeof(float) * all->model.elements();
+    return array_count() * sizeof(float) * all->model.elements();
 }
 
 void Subject::set_counts(uint64_t first, uint64_t stride) {

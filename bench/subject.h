@@ -94,7 +94,8 @@ struct Rule {
 
 Rule sgd();
 Rule momentum();
-Rule ewma(); /* debiased */
+Rule ewma();          /* debiased */
+Rule ewma_deferred(); /* the same, deferring what is below the gradient's root mean square */
 Rule nesterov();
 
 /* ---- subject ---- */
@@ -123,6 +124,9 @@ class Subject {
     }
     bool has_momentum() const {
         return options.momentum != 0;
+    }
+    size_t array_count() const { /* parameters, gradients, state */
+        return 2u + has_momentum() + (options.defer_threshold != 0);
     }
     size_t bytes() const; /* of all arrays */
 

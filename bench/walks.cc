@@ -19,8 +19,12 @@ std::vector<Walk> walks(const std::vector<size_t> &streams) {
 void read_pass(const Subject &subject, const gls_walk &walk) {
     const gls_kernels &kernels = subject.kernels();
     subject.pass([&](const bench_part &part) {
-        const float *const arrays[GLS_READ_ARRAYS_MAX] = {part.p, part.g, part.m};
-        benchmark::DoNotOptimize(kernels.read(arrays, part.m ? 3 : 2, part.n, &walk));
+        const float *arrays[GLS_READ_ARRAYS_MAX] = {part.p, part.g};
+        size_t count = 2;
+        for (const float *state : {part.m, part.r})
+            if (state)
+                arrays[count++] = state;
+        benchmark::DoNotOptimize(kernels.read(arrays, count, part.n, &walk));
     });
 }
 
@@ -42,9 +46,9 @@ static Walk try_all(const Subject &subject) {
 }
 
 Walk best_read(const Engine &engine, const Subject &subject) {
-    static std::map<std::tuple<std::string, bool, uint32_t, int>, Walk> known;
+    static std::map<std::tuple<std::string, size_t, uint32_t, int>, Walk> known;
     const glissade_engine_info info = engine.info();
-    const auto key = std::make_tuple(subject.arrays().model.name, subject.has_momentum(), info.threads,
+    const auto key = std::make_tuple(subject.arrays().model.name, subject.array_count(), info.threads,
                                      static_cast<int>(info.isa));
     const auto found = known.find(key);
     if (found != known.end())

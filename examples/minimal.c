@@ -3,8 +3,9 @@
 #include <stdio.h>
 int main(void) {
     static float weight[4096], weight_gradient[4096] = {1}, bias[64], bias_gradient[64];
-    const glissade_tensor tensors[] = {{sizeof *tensors, weight, weight_gradient, 4096, NULL},
-                                       {sizeof *tensors, bias, bias_gradient, 64, NULL}};
+    const glissade_tensor tensors[] = {
+        {.size = sizeof *tensors, .parameter = weight, .gradient = weight_gradient, .length = 4096},
+        {.size = sizeof *tensors, .parameter = bias, .gradient = bias_gradient, .length = 64}};
     glissade_engine *engine;
     glissade_optimizer *sgd;
     glissade_error error;
@@ -14,11 +15,10 @@ int main(void) {
     glissade_sgd_options_init(&rule, sizeof rule);
     rule.learning_rate = 0.1, rule.momentum = rule.dampening = 0.9, rule.debias = true;
     uint32_t group;
-    glissade_step_report report = {.size = sizeof report};
     glissade_status status = glissade_optimizer_add_sgd(sgd, tensors, 2, &rule, &group);
     for (int step = 0; step < 100 && !status; ++step) /* your backward pass writes the gradients, then: */
-        status = glissade_optimizer_step(sgd, NULL, &report);
-    printf("%s: weight[0] is %g, %d threads\n", glissade_status_text(status), weight[0], (int)report.threads);
+        status = glissade_optimizer_step(sgd, NULL, NULL);
+    printf("%s: weight[0] is %g\n", glissade_status_text(status), weight[0]);
     glissade_optimizer_destroy(&sgd);
     glissade_engine_destroy(&engine);
     return status != GLISSADE_STATUS_OK;

@@ -9,8 +9,8 @@
 const gls_kernels GLS_THIS_ISA = {
     .sgd =
         {
-#define GLS_SGD_KERNEL(name, momentum, nesterov, decay, zero)                                                \
-    [GLS_MOMENTUM_##momentum][nesterov][GLS_DECAY_##decay][zero] = name,
+#define GLS_SGD_KERNEL(name, momentum, nesterov, decay, zero, deferred)                                      \
+    [deferred][GLS_MOMENTUM_##momentum][nesterov][GLS_DECAY_##decay][zero] = name,
 #include "sgd_kernels.def"
 #undef GLS_SGD_KERNEL
         },

@@ -4,17 +4,35 @@
  * roundings is the one in glissade/sgd.h; sgd_lane below is the only place that holds it. Included by each
  * isa_*.c, after its vocabulary; knows no instruction set.
  */
+#include "squares.h"
 #include "walk.h"
 
+/* What a kernel does; constants at every call, and so are all branches on them. */
+typedef struct sgd_kind {
+    gls_momentum momentum;
+    int nesterov;
+    gls_decay decay;
+    int zero, deferred;
+} sgd_kind;
+
 typedef struct sgd_vectors {
-    vf s, weight_decay, momentum, kappa, flush, n1, n2, minus_lambda, minus_eta;
+    vf s, weight_decay, momentum, kappa, flush, n1, n2, minus_lambda, minus_eta, tau;
 } sgd_vectors;
 
-typedef struct sgd_result {
-    vf p, m;
-} sgd_result;
+/* What the update of one vector of elements starts from, and what becomes of it. */
+typedef struct sgd_elements {
+    vf p, g, m, r; /* g: the gradient as it came in, then s times it */
+    vf_mask waits; /* where g was deferred */
+} sgd_elements;
 
-static VF_INLINE sgd_vectors sgd_broadcast(const gls_sgd_scalars *scalars) {
+/* The arrays of one run, and what is gathered of it. */
+typedef struct sgd_arrays {
+    float *p, *g, *m, *r;
+    gls_squares *squares;
+    size_t waiting;
+} sgd_arrays;
+
+static VF_INLINE sgd_vectors sgd_broadcast(const gls_sgd_scalars *scalars, float tau) {
     return (sgd_vectors){
         .s = vf_set1(scalars->s),
         .weight_decay = vf_set1(scalars->weight_decay),
@@ -25,80 +43,132 @@ static VF_INLINE sgd_vectors sgd_broadcast(const gls_sgd_scalars *scalars) {
         .n2 = vf_set1(scalars->n2),
         .minus_lambda = vf_set1(scalars->minus_lambda),
         .minus_eta = vf_set1(scalars->minus_eta),
+        .tau = vf_set1(tau),
     };
 }
 
-/* One vector of elements. momentum, nesterov and decay are constants at every call. */
-static VF_INLINE sgd_result sgd_lane(const sgd_vectors *c, vf p, vf gradient, vf m, gls_momentum momentum,
-                                     int nesterov, gls_decay decay) {
-    vf g = vf_mul(c->s, gradient);
-    if (decay == GLS_DECAY_COUPLED)
-        g = vf_fma(c->weight_decay, p, g);
+/* |x| < flush is false for a NaN, which therefore stays. */
+static VF_INLINE vf sgd_stored(const sgd_vectors *c, vf x) {
+    return vf_select(vf_less(vf_abs(x), c->flush), vf_set1(0.0f), x);
+}
+
+/* One vector of elements. */
+static VF_INLINE sgd_elements sgd_lane(const sgd_vectors *c, sgd_elements x, sgd_kind kind) {
+    x.g = vf_mul(c->s, x.g);
+    vf g = x.g;
+    if (kind.deferred) {
+        /* |u| < tau is false for a NaN, which therefore acts at once. */
+        const vf u = vf_add(x.r, g);
+        x.waits = vf_less(vf_abs(u), c->tau);
+        g = vf_select(x.waits, vf_set1(0.0f), u);
+        x.r = sgd_stored(c, vf_select(x.waits, u, vf_set1(0.0f)));
+    }
+    if (kind.decay == GLS_DECAY_COUPLED)
+        g = vf_fma(c->weight_decay, x.p, g);
 
     vf d = g;
-    if (momentum != GLS_MOMENTUM_NONE) {
-        if (momentum == GLS_MOMENTUM_UNDAMPENED)
-            m = g;
-        else
-            m = vf_fma(c->momentum, m, vf_mul(c->kappa, g));
-        /* |m| < flush is false for a NaN, which therefore stays. */
-        m = vf_select(vf_less(vf_abs(m), c->flush), vf_set1(0.0f), m);
-        d = nesterov ? vf_fma(c->n1, m, vf_mul(c->n2, g)) : m;
+    if (kind.momentum != GLS_MOMENTUM_NONE) {
+        const vf m =
+            kind.momentum == GLS_MOMENTUM_UNDAMPENED ? g : vf_fma(c->momentum, x.m, vf_mul(c->kappa, g));
+        x.m = sgd_stored(c, m);
+        d = kind.nesterov ? vf_fma(c->n1, x.m, vf_mul(c->n2, g)) : x.m;
     }
 
-    const vf q = decay == GLS_DECAY_DECOUPLED ? vf_fma(c->minus_lambda, p, p) : p;
-    return (sgd_result){.p = vf_fma(c->minus_eta, d, q), .m = m};
+    const vf q = kind.decay == GLS_DECAY_DECOUPLED ? vf_fma(c->minus_lambda, x.p, x.p) : x.p;
+    x.p = vf_fma(c->minus_eta, d, q);
+    return x;
 }
 
 /* The first update does not read m, a step without momentum does not touch it. */
-static VF_INLINE void sgd_whole(const sgd_vectors *c, float *p, float *g, float *m, size_t i,
-                                gls_momentum momentum, int nesterov, gls_decay decay, int zero) {
-    const vf m_old = momentum == GLS_MOMENTUM_KEPT ? vf_load(m + i) : vf_set1(0.0f);
-    const sgd_result updated = sgd_lane(c, vf_load(p + i), vf_load(g + i), m_old, momentum, nesterov, decay);
-    if (momentum != GLS_MOMENTUM_NONE)
-        vf_store(m + i, updated.m);
-    vf_store(p + i, updated.p);
-    if (zero)
-        vf_store(g + i, vf_set1(0.0f));
+static VF_INLINE void sgd_whole(const sgd_vectors *c, sgd_arrays *x, size_t i, sgd_kind kind) {
+    const sgd_elements old = {
+        .p = vf_load(x->p + i),
+        .g = vf_load(x->g + i),
+        .m = kind.momentum == GLS_MOMENTUM_KEPT ? vf_load(x->m + i) : vf_set1(0.0f),
+        .r = kind.deferred ? vf_load(x->r + i) : vf_set1(0.0f),
+    };
+    const sgd_elements updated = sgd_lane(c, old, kind);
+    if (kind.deferred) {
+        vf_store(x->r + i, updated.r);
+        gls_squares_add(x->squares, i, updated.g);
+        x->waiting += vf_count(updated.waits, VF_LANES);
+    }
+    if (kind.momentum != GLS_MOMENTUM_NONE)
+        vf_store(x->m + i, updated.m);
+    vf_store(x->p + i, updated.p);
+    if (kind.zero)
+        vf_store(x->g + i, vf_set1(0.0f));
 }
 
-static VF_INLINE void sgd_part(const sgd_vectors *c, float *p, float *g, float *m, size_t i, size_t left,
-                               gls_momentum momentum, int nesterov, gls_decay decay, int zero) {
-    const vf m_old = momentum == GLS_MOMENTUM_KEPT ? vf_load_part(m + i, left) : vf_set1(0.0f);
-    const sgd_result updated =
-        sgd_lane(c, vf_load_part(p + i, left), vf_load_part(g + i, left), m_old, momentum, nesterov, decay);
-    if (momentum != GLS_MOMENTUM_NONE)
-        vf_store_part(m + i, updated.m, left);
-    vf_store_part(p + i, updated.p, left);
-    if (zero)
-        vf_store_part(g + i, vf_set1(0.0f), left);
+static VF_INLINE void sgd_part(const sgd_vectors *c, sgd_arrays *x, size_t i, size_t left, sgd_kind kind) {
+    const sgd_elements old = {
+        .p = vf_load_part(x->p + i, left),
+        .g = vf_load_part(x->g + i, left),
+        .m = kind.momentum == GLS_MOMENTUM_KEPT ? vf_load_part(x->m + i, left) : vf_set1(0.0f),
+        .r = kind.deferred ? vf_load_part(x->r + i, left) : vf_set1(0.0f),
+    };
+    const sgd_elements updated = sgd_lane(c, old, kind);
+    if (kind.deferred) {
+        vf_store_part(x->r + i, updated.r, left);
+        gls_squares_add_part(x->squares, i, updated.g);
+        x->waiting += vf_count(updated.waits, left);
+    }
+    if (kind.momentum != GLS_MOMENTUM_NONE)
+        vf_store_part(x->m + i, updated.m, left);
+    vf_store_part(x->p + i, updated.p, left);
+    if (kind.zero)
+        vf_store_part(x->g + i, vf_set1(0.0f), left);
 }
 
-static VF_INLINE void sgd_ahead(const float *p, const float *g, const float *m, size_t i, size_t lead,
-                                gls_momentum momentum, int zero) {
-    gls_prefetch(p, i, lead, 0, 1);
-    gls_prefetch(g, i, lead, 1, zero);
-    if (momentum != GLS_MOMENTUM_NONE)
-        gls_prefetch(m, i, lead, 2, 1);
+static VF_INLINE void sgd_ahead(const sgd_arrays *x, size_t i, size_t lead, sgd_kind kind) {
+    gls_prefetch(x->p, i, lead, 0, 1);
+    gls_prefetch(x->g, i, lead, 1, kind.zero);
+    if (kind.momentum != GLS_MOMENTUM_NONE)
+        gls_prefetch(x->m, i, lead, 2, 1);
+    if (kind.deferred)
+        gls_prefetch(x->r, i, lead, 3, 1);
 }
 
-static VF_INLINE void sgd_run(const gls_sgd_scalars *scalars, float *p, float *g, float *m, size_t n,
-                              const gls_walk *walk, gls_momentum momentum, int nesterov, gls_decay decay,
-                              int zero) {
-    const sgd_vectors c = sgd_broadcast(scalars);
-#define SGD_WHOLE(i)       sgd_whole(&c, p, g, m, i, momentum, nesterov, decay, zero)
-#define SGD_PART(i, left)  sgd_part(&c, p, g, m, i, left, momentum, nesterov, decay, zero)
-#define SGD_AHEAD(i, lead) sgd_ahead(p, g, m, i, lead, momentum, zero)
-    GLS_WALK(n, walk, SGD_WHOLE, SGD_PART, SGD_AHEAD);
+static VF_INLINE void sgd_enter(sgd_arrays *x, size_t stream, sgd_kind kind) {
+    if (kind.deferred)
+        gls_squares_enter(x->squares, stream);
+}
+
+static VF_INLINE void sgd_leave(sgd_arrays *x, size_t stream, sgd_kind kind) {
+    if (kind.deferred)
+        gls_squares_leave(x->squares, stream);
+}
+
+static VF_INLINE size_t sgd_run(const gls_sgd_scalars *scalars, sgd_arrays x, const gls_residual *residual,
+                                size_t n, const gls_walk *walk, sgd_kind kind) {
+    const sgd_vectors c = sgd_broadcast(scalars, kind.deferred ? residual->tau : 0);
+    gls_squares squares;
+    if (kind.deferred) {
+        x.r = residual->r;
+        x.squares = &squares;
+        gls_squares_start(&squares, residual->sums, walk);
+    }
+#define SGD_WHOLE(i)       sgd_whole(&c, &x, i, kind)
+#define SGD_PART(i, left)  sgd_part(&c, &x, i, left, kind)
+#define SGD_AHEAD(i, lead) sgd_ahead(&x, i, lead, kind)
+#define SGD_ENTER(stream)  sgd_enter(&x, stream, kind)
+#define SGD_LEAVE(stream)  sgd_leave(&x, stream, kind)
+    GLS_WALK_IN_TURN(n, walk, SGD_ENTER, SGD_LEAVE, SGD_WHOLE, SGD_PART, SGD_AHEAD);
 #undef SGD_WHOLE
 #undef SGD_PART
 #undef SGD_AHEAD
+#undef SGD_ENTER
+#undef SGD_LEAVE
+    if (kind.deferred)
+        gls_squares_finish(&squares, n);
+    return n - x.waiting;
 }
 
-#define GLS_SGD_KERNEL(name, momentum, nesterov, decay, zero)                                                \
-    static void name(const gls_sgd_scalars *scalars, float *p, float *g, float *m, size_t n,                 \
-                     const gls_walk *walk) {                                                                 \
-        sgd_run(scalars, p, g, m, n, walk, GLS_MOMENTUM_##momentum, nesterov, GLS_DECAY_##decay, zero);      \
+#define GLS_SGD_KERNEL(name, momentum, nesterov, decay, zero, deferred)                                      \
+    static size_t name(const gls_sgd_scalars *scalars, float *p, float *g, float *m,                         \
+                       const gls_residual *residual, size_t n, const gls_walk *walk) {                       \
+        const sgd_kind kind = {GLS_MOMENTUM_##momentum, nesterov, GLS_DECAY_##decay, zero, deferred};        \
+        return sgd_run(scalars, (sgd_arrays){.p = p, .g = g, .m = m}, residual, n, walk, kind);              \
     }
 #include "sgd_kernels.def"
 #undef GLS_SGD_KERNEL

@@ -13,6 +13,9 @@ enum { VF_LANES = 8 };
 
 typedef __m256 vf;
 typedef __m256 vf_mask;
+typedef struct vd {
+    __m256d low, high;
+} vd;
 
 static VF_INLINE vf vf_load(const float *x) {
     return _mm256_loadu_ps(x);
@@ -85,6 +88,25 @@ static VF_INLINE uint32_t vf_xor_lanes(vf a) {
     half = _mm_xor_ps(half, _mm_movehl_ps(half, half));
     half = _mm_xor_ps(half, _mm_shuffle_ps(half, half, 1));
     return (uint32_t)_mm_cvtsi128_si32(_mm_castps_si128(half));
+}
+
+static VF_INLINE size_t vf_count(vf_mask mask, size_t lanes) {
+    return (size_t)__builtin_popcount((unsigned)_mm256_movemask_ps(mask) & ((1u << lanes) - 1u));
+}
+
+static VF_INLINE vd vd_load(const double *x) {
+    return (vd){_mm256_loadu_pd(x), _mm256_loadu_pd(x + 4)};
+}
+
+static VF_INLINE void vd_store(double *x, vd v) {
+    _mm256_storeu_pd(x, v.low);
+    _mm256_storeu_pd(x + 4, v.high);
+}
+
+static VF_INLINE vd vd_add_squares(vd sums, vf x) {
+    const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(x)),
+                  high = _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
+    return (vd){_mm256_fmadd_pd(low, low, sums.low), _mm256_fmadd_pd(high, high, sums.high)};
 }
 
 #endif

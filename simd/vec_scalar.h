@@ -14,6 +14,10 @@
  *   vf_less(a, b)              a < b, false if either is NaN
  *   vf_select(mask, a, b)      a where the mask holds, else b
  *   vf_xor, vf_xor_lanes       exclusive or of the bits; of all lanes down to 32 bits
+ *   vf_count(mask, lanes)      in how many of the first `lanes` lanes, up to VF_LANES, the mask holds
+ *   vd                         VF_LANES doubles
+ *   vd_load, vd_store          VF_LANES elements, any alignment
+ *   vd_add_squares(sums, x)    sums + x x, the squares of floats added in double, rounded once
  *
  * tests/vocabulary holds each instruction set to this.
  */
@@ -28,6 +32,7 @@ enum { VF_LANES = 1 };
 
 typedef float vf;
 typedef _Bool vf_mask;
+typedef double vd;
 
 static VF_INLINE vf vf_load(const float *x) {
     return *x;
@@ -100,6 +105,23 @@ static VF_INLINE vf vf_xor(vf a, vf b) {
     vf value;
     __builtin_memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+static VF_INLINE size_t vf_count(vf_mask mask, size_t lanes) {
+    return lanes ? mask : 0;
+}
+
+static VF_INLINE vd vd_load(const double *x) {
+    return *x;
+}
+
+static VF_INLINE void vd_store(double *x, vd v) {
+    *x = v;
+}
+
+/* The square is exact in double, so that this sum rounds as a fused one does. */
+static VF_INLINE vd vd_add_squares(vd sums, vf x) {
+    return sums + (double)x * (double)x;
 }
 
 #endif

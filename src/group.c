@@ -8,7 +8,8 @@
 #include "optimizer.h"
 #include "options.h"
 
-static const size_t tensor_size_first = sizeof(glissade_tensor);
+/* What was published before today's size. */
+static const size_t tensor_size_first = offsetof(glissade_tensor, residual);
 
 /* ---- descriptors ---- */
 
@@ -34,11 +35,15 @@ glissade_status gls_group_check_gradient(glissade_optimizer *optimizer, const gl
     const glissade_status status = check_alignment(gradient, "gradient", tensor, &optimizer->error);
     if (status)
         return status;
-    const bool parameter = overlap(gradient, t->p, t->n);
-    if (parameter || overlap(gradient, t->m, t->n))
-        return gls_error_set(&optimizer->error, GLISSADE_STATUS_OVERLAP,
-                             "gradient of tensor %u at %p overlaps its own %s at %p", tensor, gradient,
-                             parameter ? "parameter" : "momentum", parameter ? (void *)t->p : (void *)t->m);
+    const struct {
+        const char *name;
+        const float *address;
+    } own[] = {{"parameter", t->p}, {"momentum", t->m}, {"residual", gls_group_residual(group, tensor)}};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (overlap(gradient, own[i].address, t->n))
+            return gls_error_set(&optimizer->error, GLISSADE_STATUS_OVERLAP,
+                                 "gradient of tensor %u at %p overlaps its own %s at %p", tensor, gradient,
+                                 own[i].name, (const void *)own[i].address);
     return GLISSADE_STATUS_OK;
 }
 
@@ -51,20 +56,20 @@ void gls_group_set_gradient(gls_group *group, uint32_t tensor, void *gradient) {
     t->g = gradient;
 }
 
-/* The i-th of the caller's descriptors, which may be longer than ours. */
+/* The i-th of the caller's descriptors, which may be shorter or longer than ours. */
 static glissade_tensor read_descriptor(const glissade_tensor *tensors, size_t stride, size_t i) {
-    glissade_tensor tensor;
-    memcpy(&tensor, (const char *)tensors + i * stride, sizeof tensor);
+    glissade_tensor tensor = {0};
+    memcpy(&tensor, (const char *)tensors + i * stride, stride < sizeof tensor ? stride : sizeof tensor);
     return tensor;
 }
 
 static glissade_status check_descriptor_size(const glissade_tensor *tensors, size_t stride, size_t count,
                                              glissade_error *error) {
-    if (stride < tensor_size_first || stride > GLS_SIZE_MAX)
+    if (stride != tensor_size_first && (stride < sizeof(glissade_tensor) || stride > GLS_SIZE_MAX))
         return gls_error_set(
             error, GLISSADE_STATUS_INVALID_SIZE,
             "tensors[0].size is %zu; accepted: %zu, as glissade_tensor_init sets it, up to %d", stride,
-            tensor_size_first, GLS_SIZE_MAX);
+            sizeof(glissade_tensor), GLS_SIZE_MAX);
     for (size_t i = 0; i < count; i++) {
         const unsigned char *bytes = (const unsigned char *)tensors + i * stride;
         size_t size;
@@ -85,6 +90,7 @@ static glissade_status check_descriptor_size(const glissade_tensor *tensors, siz
 
 static glissade_status check_descriptor(glissade_optimizer *optimizer, const gls_group *group, uint32_t i) {
     const gls_tensor *tensor = &group->tensors[i];
+    const float *residual = gls_group_residual(group, i);
     glissade_error *error = &optimizer->error;
     glissade_status status;
     if (tensor->n > PTRDIFF_MAX / sizeof(float))
@@ -95,13 +101,30 @@ static glissade_status check_descriptor(glissade_optimizer *optimizer, const gls
         return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT,
                              "parameter of tensor %u, of length %zu, is NULL", i, tensor->n);
     if ((status = check_alignment(tensor->p, "parameter", i, error)) ||
-        (status = check_alignment(tensor->m, "momentum", i, error)))
+        (status = check_alignment(tensor->m, "momentum", i, error)) ||
+        (status = check_alignment(residual, "residual", i, error)))
         return status;
-    const size_t bytes = tensor->n * sizeof(float);
-    if ((uintptr_t)tensor->p > UINTPTR_MAX - bytes || (uintptr_t)tensor->m > UINTPTR_MAX - bytes)
+    const char *refusal = residual ? group->algorithm->refuses_residual(group) : NULL;
+    if (refusal)
+        return gls_error_set(error, GLISSADE_STATUS_INVALID_COMBINATION,
+                             "residual of tensor %u is given, but %s", i, refusal);
+    const uintptr_t last = UINTPTR_MAX - tensor->n * sizeof(float);
+    if ((uintptr_t)tensor->p > last || (uintptr_t)tensor->m > last || (uintptr_t)residual > last)
         return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE,
                              "tensor %u of %zu elements passes the last address", i, tensor->n);
     return GLISSADE_STATUS_OK;
+}
+
+/* Takes over a descriptor as it is; false without memory. */
+static bool take_descriptor(gls_group *group, uint32_t i, const glissade_tensor *tensor) {
+    group->tensors[i] = (gls_tensor){.p = tensor->parameter, .m = tensor->momentum, .n = tensor->length};
+    if (!tensor->residual)
+        return true;
+    if (!gls_group_deferrals(group))
+        return false;
+    group->deferrals[i].r = tensor->residual;
+    group->deferrals[i].holds = tensor->length > 0;
+    return true;
 }
 
 /* Copies the descriptors into group->tensors and checks each by itself. */
@@ -122,12 +145,11 @@ static glissade_status read_descriptors(glissade_optimizer *optimizer, gls_group
     if (status)
         return status;
     group->tensors = gls_alloc(count, sizeof *group->tensors);
-    if (!group->tensors)
-        return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory for %zu tensors", count);
     group->count = (uint32_t)count;
     for (uint32_t i = 0; i < group->count; i++) {
         const glissade_tensor tensor = read_descriptor(tensors, stride, i);
-        group->tensors[i] = (gls_tensor){.p = tensor.parameter, .m = tensor.momentum, .n = tensor.length};
+        if (!group->tensors || !take_descriptor(group, i, &tensor))
+            return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory for %zu tensors", count);
         if ((status = check_descriptor(optimizer, group, i)) ||
             (status = gls_group_check_gradient(optimizer, group, i, tensor.gradient)))
             return status;
@@ -138,12 +160,14 @@ static glissade_status read_descriptors(glissade_optimizer *optimizer, gls_group
 
 /* ---- overlaps ---- */
 
+enum { ARRAYS_LISTED = 3 }; /* parameter, momentum, residual */
+
 static gls_interval interval_of(const gls_group *group, uint32_t tensor, gls_array array,
                                 const void *address) {
     return gls_interval_make(group->number, tensor, array, address, group->tensors[tensor].n);
 }
 
-/* The group's parameters and caller-owned state as sorted intervals; at most two a tensor. */
+/* The group's parameters and caller-owned state as sorted intervals; at most ARRAYS_LISTED a tensor. */
 static size_t collect_intervals(const gls_group *group, gls_interval *items) {
     size_t count = 0;
     for (uint32_t i = 0; i < group->count; i++) {
@@ -152,12 +176,14 @@ static size_t collect_intervals(const gls_group *group, gls_interval *items) {
             items[count++] = interval_of(group, i, GLS_ARRAY_PARAMETER, tensor->p);
         if (tensor->m && tensor->n)
             items[count++] = interval_of(group, i, GLS_ARRAY_MOMENTUM, tensor->m);
+        if (gls_group_residual(group, i) && tensor->n)
+            items[count++] = interval_of(group, i, GLS_ARRAY_RESIDUAL, gls_group_residual(group, i));
     }
     gls_intervals_sort(items, count);
     return count;
 }
 
-/* ---- plan and state ---- */
+/* ---- plan ---- */
 
 static glissade_status plan_group(glissade_optimizer *optimizer, gls_group *group, gls_rotation *rotation) {
     size_t *lengths = gls_alloc(group->count, sizeof *lengths);
@@ -169,47 +195,6 @@ static glissade_status plan_group(glissade_optimizer *optimizer, gls_group *grou
     return planned ? GLISSADE_STATUS_OK
                    : gls_error_set(&optimizer->error, GLISSADE_STATUS_OUT_OF_MEMORY,
                                    "no memory to plan %u tensors", group->count);
-}
-
-/* Places library-owned momentum and lists it beside the caller's arrays, so that nobody makes a parameter or a
- * gradient of it. The scratch arrays have an entry a tensor. */
-static glissade_status place_momentum(glissade_optimizer *optimizer, gls_group *group, size_t *lengths,
-                                      size_t *offsets, gls_interval *added) {
-    for (uint32_t i = 0; i < group->count; i++)
-        lengths[i] = group->tensors[i].m ? 0 : group->tensors[i].n;
-    const glissade_status status =
-        gls_place_arrays(optimizer->engine, &group->plan, lengths, &group->state, offsets, &optimizer->error);
-    if (status)
-        return status;
-    size_t count = 0;
-    for (uint32_t i = 0; i < group->count; i++)
-        if (lengths[i]) {
-            group->tensors[i].m = (float *)((char *)group->state.base + offsets[i]);
-            added[count++] = interval_of(group, i, GLS_ARRAY_MOMENTUM, group->tensors[i].m);
-        }
-    gls_intervals_add(&optimizer->arrays, added, count); /* an arena's arrays ascend */
-    return GLISSADE_STATUS_OK;
-}
-
-glissade_status gls_group_provide_momentum(glissade_optimizer *optimizer, gls_group *group) {
-    bool complete = true;
-    for (uint32_t i = 0; i < group->count && complete; i++)
-        complete = group->tensors[i].m || !group->tensors[i].n;
-    if (complete)
-        return GLISSADE_STATUS_OK;
-
-    size_t *lengths = gls_alloc(group->count, sizeof *lengths);
-    size_t *offsets = gls_alloc(group->count, sizeof *offsets);
-    gls_interval *added = gls_alloc(group->count, sizeof *added);
-    const bool room = lengths && offsets && added && gls_intervals_reserve(&optimizer->arrays, group->count);
-    const glissade_status status =
-        room ? place_momentum(optimizer, group, lengths, offsets, added)
-             : gls_error_set(&optimizer->error, GLISSADE_STATUS_OUT_OF_MEMORY,
-                             "no memory to place the state of %u tensors", group->count);
-    gls_free(lengths);
-    gls_free(offsets);
-    gls_free(added);
-    return status;
 }
 
 /* ---- add ---- */
@@ -226,18 +211,19 @@ static glissade_status prepare(glissade_optimizer *optimizer, gls_group *group,
     if ((status = read_descriptors(optimizer, group, tensors, count)))
         return status;
 
-    *added = gls_alloc(count, 2 * sizeof **added);
+    const bool momentum = group->algorithm->uses_momentum(group),
+               residual = group->algorithm->threshold(group).value != 0;
+    const size_t listed = residual || group->deferrals ? ARRAYS_LISTED : ARRAYS_LISTED - 1;
+    *added = gls_alloc(count, listed * sizeof **added);
     if (!*added)
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to check %zu tensors", count);
     *added_count = collect_intervals(group, *added);
-    /* Two arrays a tensor at most, the library's state among them: one allocation serves all that will be
-     * listed. */
-    if (!gls_intervals_reserve(&optimizer->arrays, 2 * count))
+    /* The library's state among them: one allocation serves all that will be listed. */
+    if (!gls_intervals_reserve(&optimizer->arrays, listed * count))
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to list %zu tensors", count);
     if ((status = gls_intervals_check(&optimizer->arrays, *added, *added_count, error)) ||
-        (status = plan_group(optimizer, group, rotation)))
-        return status;
-    if (group->algorithm->uses_momentum(group) && (status = gls_group_provide_momentum(optimizer, group)))
+        (status = plan_group(optimizer, group, rotation)) ||
+        (status = gls_group_provide_state(optimizer, group, momentum, residual)))
         return status;
 
     gls_group **groups = gls_alloc(optimizer->group_count + 1, sizeof *groups);
@@ -273,13 +259,16 @@ glissade_status gls_group_add(glissade_optimizer *optimizer, gls_group *group, c
     *number = group->number;
     gls_engine_log(optimizer->engine, 2, "group %u: %s, %u tensors, %u of them split, %zu bytes of state",
                    group->number, group->algorithm->name, group->count, group->plan.split_count,
-                   group->state.bytes);
+                   group->momenta.bytes + group->residuals.bytes);
     return GLISSADE_STATUS_OK;
 }
 
 void gls_group_free(gls_group *group) {
     gls_plan_destroy(&group->plan);
-    gls_arena_destroy(&group->state);
+    gls_arena_destroy(&group->momenta);
+    gls_arena_destroy(&group->residuals);
+    gls_free(group->deferrals);
+    gls_free(group->sums);
     gls_free(group->tensors);
     gls_free(group);
 }

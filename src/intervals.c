@@ -40,7 +40,7 @@ void gls_intervals_sort(gls_interval *items, size_t count) {
 }
 
 static const char *array_name(uint32_t array) {
-    static const char *const names[] = {"parameter", "momentum", "gradient"};
+    static const char *const names[] = {"parameter", "momentum", "residual", "gradient"};
     return names[array];
 }
 

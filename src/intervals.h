@@ -6,7 +6,12 @@
 
 #include "error.h"
 
-typedef enum gls_array { GLS_ARRAY_PARAMETER, GLS_ARRAY_MOMENTUM, GLS_ARRAY_GRADIENT } gls_array;
+typedef enum gls_array {
+    GLS_ARRAY_PARAMETER,
+    GLS_ARRAY_MOMENTUM,
+    GLS_ARRAY_RESIDUAL,
+    GLS_ARRAY_GRADIENT
+} gls_array;
 
 /* `array` of a tensor lies in [begin, end); never empty. */
 typedef struct gls_interval {

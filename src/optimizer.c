@@ -8,7 +8,8 @@
 #include "fork.h"
 #include "options.h"
 
-static const gls_layout info_layout = {"glissade_tensor_info", {sizeof(glissade_tensor_info)}};
+static const gls_layout info_layout = {
+    "glissade_tensor_info", {offsetof(glissade_tensor_info, residual), sizeof(glissade_tensor_info)}};
 
 /* ---- lifecycle ---- */
 
@@ -210,12 +211,18 @@ static glissade_status get_tensor(glissade_optimizer *optimizer, glissade_tensor
     const gls_tensor *tensor = gls_optimizer_tensor(optimizer, ref);
     if (!tensor)
         return GLISSADE_STATUS_NOT_FOUND;
+    const gls_group *group = gls_optimizer_group(optimizer, ref.group);
+    const gls_deferral never = {.acted = tensor->counted ? tensor->n : 0};
+    const gls_deferral *deferral = group->deferrals ? &group->deferrals[ref.index] : &never;
     const glissade_tensor_info known = {.parameter = tensor->p,
                                         .gradient = tensor->g,
                                         .length = tensor->n,
                                         .momentum = tensor->m,
                                         .steps = tensor->t,
-                                        .momentum_updates = tensor->k};
+                                        .momentum_updates = tensor->k,
+                                        .residual = deferral->r,
+                                        .acted = deferral->acted,
+                                        .gradient_rms = deferral->rms};
     return gls_options_write(&info_layout, info, &known, &optimizer->error);
 }
 
@@ -240,10 +247,29 @@ static glissade_status set_counts(glissade_optimizer *optimizer, glissade_tensor
     return GLISSADE_STATUS_OK;
 }
 
+/* A NaN is what a gradient with one leaves behind. */
+static glissade_status set_gradient_rms(glissade_optimizer *optimizer, glissade_tensor_ref ref, double rms) {
+    if (!gls_optimizer_tensor(optimizer, ref))
+        return GLISSADE_STATUS_NOT_FOUND;
+    const gls_group *group = gls_optimizer_group(optimizer, ref.group);
+    if (rms < 0)
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_INVALID_OPTION,
+                             "gradient_rms is %s; accepted: 0 and above, infinity and NaN",
+                             gls_number_format(rms).text);
+    if (group->deferrals)
+        group->deferrals[ref.index].rms = rms;
+    else if (rms != 0)
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_INVALID_OPTION,
+                             "gradient_rms is %s; accepted: 0 in group %u, which never had a residual",
+                             gls_number_format(rms).text, ref.group);
+    return GLISSADE_STATUS_OK;
+}
+
 /* ---- calls ---- */
 
 void glissade_tensor_init(glissade_tensor *tensor, size_t size) {
-    static const gls_layout layout = {"glissade_tensor", {sizeof(glissade_tensor)}};
+    static const gls_layout layout = {"glissade_tensor",
+                                      {offsetof(glissade_tensor, residual), sizeof(glissade_tensor)}};
     const glissade_tensor empty = {.size = sizeof empty};
     gls_options_init(&layout, tensor, size, &empty);
 }
@@ -280,4 +306,9 @@ glissade_status glissade_optimizer_get_tensor(glissade_optimizer *optimizer, gli
 glissade_status glissade_optimizer_set_counts(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
                                               uint64_t steps, uint64_t momentum_updates) {
     GLS_OPTIMIZER_CALL(optimizer, set_counts(optimizer, tensor, steps, momentum_updates));
+}
+
+glissade_status glissade_optimizer_set_gradient_rms(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
+                                                    double gradient_rms) {
+    GLS_OPTIMIZER_CALL(optimizer, set_gradient_rms(optimizer, tensor, gradient_rms));
 }

@@ -5,6 +5,7 @@
 #define GLS_OPTIMIZER_H
 
 #include "alloc.h"
+#include "deferral.h"
 #include "engine.h"
 #include "glissade/optimizer.h"
 #include "guest.h"
@@ -42,13 +43,18 @@ typedef struct gls_algorithm {
     const char *name;
     /* Whether the group's tensors need a momentum array under its present hyperparameters. */
     bool (*uses_momentum)(const gls_group *group);
+    gls_threshold (*threshold)(const gls_group *group);
+    /* Why its tensors must not hold a residual under the present hyperparameters; NULL if they may. */
+    const char *(*refuses_residual)(const gls_group *group);
     /* Chooses and rounds for a tensor that has made t steps and k momentum updates so far. */
-    void (*prepare)(const gls_group *group, const gls_request *request, uint64_t t, uint64_t k,
+    void (*prepare)(const gls_group *group, const gls_request *request, uint64_t t, uint64_t k, bool deferred,
                     gls_call *call);
-    /* Updates n elements. */
-    void (*run)(const gls_call *call, float *p, float *g, float *m, size_t n, const gls_walk *walk);
+    /* Updates n elements; how many of them acted. residual NULL: the call was not prepared for one. */
+    size_t (*run)(const gls_call *call, float *p, float *g, float *m, const gls_residual *residual, size_t n,
+                  const gls_walk *walk);
     /* Bytes read plus written for one element of such a tensor. */
-    uint32_t (*bytes_per_element)(const gls_group *group, const gls_request *request, uint64_t k);
+    uint32_t (*bytes_per_element)(const gls_group *group, const gls_request *request, uint64_t k,
+                                  bool deferred);
     double *(*learning_rate)(gls_group *group);
 } gls_algorithm;
 
@@ -59,7 +65,9 @@ struct gls_group {
     const gls_algorithm *algorithm;
     gls_tensor *tensors;
     gls_plan plan;
-    gls_arena state; /* the library's momentum arrays */
+    gls_deferral *deferrals;      /* one a tensor; NULL if no tensor ever had a residual */
+    double *sums;                 /* where the deferrals' sums lie */
+    gls_arena momenta, residuals; /* the library's arrays */
     union {
         glissade_sgd_options sgd;
     };
@@ -103,14 +111,28 @@ glissade_status gls_group_add(glissade_optimizer *optimizer, gls_group *group, c
                               size_t count, uint32_t *number);
 void gls_group_free(gls_group *group);
 
-/* Gives every tensor that lacks one a momentum array of the library's. Returns OK or OUT_OF_MEMORY. */
-glissade_status gls_group_provide_momentum(glissade_optimizer *optimizer, gls_group *group);
-
 /* Sets a gradient that was checked, and keeps count of what is present. */
 void gls_group_set_gradient(gls_group *group, uint32_t tensor, void *gradient);
 
 /* Checks a gradient's address against its tensor. Returns OK, MISALIGNED or OVERLAP. */
 glissade_status gls_group_check_gradient(glissade_optimizer *optimizer, const gls_group *group,
                                          uint32_t tensor, const void *gradient);
+
+/* ---- state.c ---- */
+
+/*
+ * Gives every tensor that lacks one a momentum array, and a residual, of the library's, if the group needs
+ * them; residuals count from then on. All or nothing; returns OK or OUT_OF_MEMORY.
+ */
+glissade_status gls_group_provide_state(glissade_optimizer *optimizer, gls_group *group, bool momentum,
+                                        bool residual);
+
+/* The records of deferral, made if there are none yet; NULL without memory. */
+gls_deferral *gls_group_deferrals(gls_group *group);
+
+/* A tensor's residual; NULL if it never had one. */
+static inline float *gls_group_residual(const gls_group *group, uint32_t tensor) {
+    return group->deferrals ? group->deferrals[tensor].r : NULL;
+}
 
 #endif

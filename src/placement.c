@@ -62,7 +62,7 @@ static void survey_run(struct survey *survey, const float *array, gls_range rang
 
 static void survey_tensor(struct survey *survey, const gls_group *group, uint32_t index) {
     const gls_tensor *tensor = &group->tensors[index];
-    const float *const arrays[] = {tensor->p, tensor->g, tensor->m};
+    const float *const arrays[] = {tensor->p, tensor->g, tensor->m, gls_group_residual(group, index)};
     for (uint32_t thread = 0; thread < group->plan.threads; thread++) {
         const gls_range range = gls_plan_range(&group->plan, index, tensor->n, thread);
         for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)

@@ -8,7 +8,8 @@
 #include "optimizer.h"
 #include "options.h"
 
-static const gls_layout layout = {"glissade_sgd_options", {sizeof(glissade_sgd_options)}};
+static const gls_layout layout = {
+    "glissade_sgd_options", {offsetof(glissade_sgd_options, defer_threshold), sizeof(glissade_sgd_options)}};
 
 static const glissade_sgd_options defaults = {
     .size = sizeof(glissade_sgd_options),
@@ -23,6 +24,18 @@ void glissade_sgd_options_init(glissade_sgd_options *options, size_t size) {
 
 static bool uses_momentum(const gls_group *group) {
     return group->sgd.momentum != 0;
+}
+
+static gls_threshold threshold(const gls_group *group) {
+    return (gls_threshold){.value = group->sgd.defer_threshold,
+                           .relative = group->sgd.defer_unit == GLISSADE_DEFER_UNIT_GRADIENT_RMS};
+}
+
+/* An undampened first update has no kernel that defers. */
+static const char *refuses_residual(const gls_group *group) {
+    return group->sgd.first_step == GLISSADE_FIRST_STEP_UNDAMPENED
+               ? "first_step is UNDAMPENED; it needs first_step DAMPENED"
+               : NULL;
 }
 
 __attribute__((noinline)) gls_sgd_scalars
@@ -62,26 +75,28 @@ static gls_decay choose_decay(const glissade_sgd_options *sgd) {
     return sgd->decay == GLISSADE_DECAY_DECOUPLED ? GLS_DECAY_DECOUPLED : GLS_DECAY_COUPLED;
 }
 
-static void prepare(const gls_group *group, const gls_request *request, uint64_t t, uint64_t k,
+static void prepare(const gls_group *group, const gls_request *request, uint64_t t, uint64_t k, bool deferred,
                     gls_call *call) {
     (void)t;
     const glissade_sgd_options *sgd = &group->sgd;
     const bool keep = gls_engine_setting(request->engine, GLS_KEEP_SUBNORMALS);
     const bool nesterov = sgd->nesterov && sgd->momentum != 0;
     call->sgd = (gls_sgd_call){
-        .kernel = request->engine->kernels
-                      ->sgd[choose_momentum(sgd, k)][nesterov][choose_decay(sgd)][request->zero_gradients],
+        .kernel = request->engine->kernels->sgd[deferred][choose_momentum(sgd, k)][nesterov]
+                                               [choose_decay(sgd)][request->zero_gradients],
         .scalars = gls_sgd_round(sgd, request->gradient_scale, keep, k),
     };
 }
 
-static void run(const gls_call *call, float *p, float *g, float *m, size_t n, const gls_walk *walk) {
-    call->sgd.kernel(&call->sgd.scalars, p, g, m, n, walk);
+static size_t run(const gls_call *call, float *p, float *g, float *m, const gls_residual *residual, size_t n,
+                  const gls_walk *walk) {
+    return call->sgd.kernel(&call->sgd.scalars, p, g, m, residual, n, walk);
 }
 
-static uint32_t bytes_per_element(const gls_group *group, const gls_request *request, uint64_t k) {
+static uint32_t bytes_per_element(const gls_group *group, const gls_request *request, uint64_t k,
+                                  bool deferred) {
     const uint32_t plain = 3, written = 1, read = 1; /* floats */
-    uint32_t floats = plain + request->zero_gradients;
+    uint32_t floats = plain + request->zero_gradients + (deferred ? written + read : 0);
     if (uses_momentum(group))
         floats += k ? written + read : written;
     return floats * (uint32_t)sizeof(float);
@@ -94,6 +109,8 @@ static double *learning_rate(gls_group *group) {
 static const gls_algorithm algorithm = {
     .name = "sgd",
     .uses_momentum = uses_momentum,
+    .threshold = threshold,
+    .refuses_residual = refuses_residual,
     .prepare = prepare,
     .run = run,
     .bytes_per_element = bytes_per_element,
@@ -123,6 +140,24 @@ static glissade_status check_combination(const glissade_sgd_options *sgd, glissa
             error, contradiction,
             "debias is true with first_step UNDAMPENED, whose first update would be g / (1 - beta); "
             "it needs first_step DAMPENED");
+    if (sgd->defer_threshold != 0 && sgd->first_step == GLISSADE_FIRST_STEP_UNDAMPENED)
+        return gls_error_set(error, contradiction,
+                             "defer_threshold is %s with first_step UNDAMPENED; it needs first_step DAMPENED",
+                             gls_number_format(sgd->defer_threshold).text);
+    return GLISSADE_STATUS_OK;
+}
+
+static glissade_status check_deferral(const glissade_sgd_options *sgd, glissade_error *error) {
+    const double threshold = sgd->defer_threshold;
+    if (threshold != 0 && !(threshold >= (double)FLT_MIN && threshold <= (double)FLT_MAX))
+        return gls_error_set(
+            error, GLISSADE_STATUS_INVALID_HYPERPARAMETER,
+            "defer_threshold is %s; accepted: 0, or from the smallest normal float to the largest",
+            gls_number_format(threshold).text);
+    if ((unsigned)sgd->defer_unit > GLISSADE_DEFER_UNIT_GRADIENT_RMS)
+        return gls_error_set(error, GLISSADE_STATUS_INVALID_OPTION,
+                             "defer_unit is %d; accepted: 0 (absolute) and 1 (gradient RMS)",
+                             (int)sgd->defer_unit);
     return GLISSADE_STATUS_OK;
 }
 
@@ -149,6 +184,8 @@ static glissade_status read_options(const glissade_sgd_options *given, glissade_
         return gls_error_set(error, GLISSADE_STATUS_INVALID_OPTION,
                              "first_step is %d; accepted: 0 (dampened) and 1 (undampened)",
                              (int)sgd->first_step);
+    if ((status = check_deferral(sgd, error)))
+        return status;
     return check_combination(sgd, error);
 }
 
@@ -185,6 +222,20 @@ static gls_group *find(glissade_optimizer *optimizer, uint32_t number) {
     return NULL;
 }
 
+/* What was deferred is taken by a deferring step alone, and an undampened first update has none. */
+static glissade_status check_released(const gls_group *group, const glissade_sgd_options *sgd,
+                                      glissade_error *error) {
+    if (!group->deferrals || sgd->first_step != GLISSADE_FIRST_STEP_UNDAMPENED)
+        return GLISSADE_STATUS_OK;
+    for (uint32_t i = 0; i < group->count; i++)
+        if (group->deferrals[i].holds)
+            return gls_error_set(error, GLISSADE_STATUS_INVALID_COMBINATION,
+                                 "first_step is UNDAMPENED while tensor %u holds a residual; a step with "
+                                 "defer_threshold 0 and first_step DAMPENED must release it first",
+                                 i);
+    return GLISSADE_STATUS_OK;
+}
+
 static glissade_status set(glissade_optimizer *optimizer, uint32_t number,
                            const glissade_sgd_options *options) {
     gls_group *group = find(optimizer, number);
@@ -192,9 +243,8 @@ static glissade_status set(glissade_optimizer *optimizer, uint32_t number,
         return optimizer->error.status;
     glissade_sgd_options sgd;
     glissade_status status = read_options(options, &sgd, &optimizer->error);
-    if (!status && sgd.momentum != 0)
-        status = gls_group_provide_momentum(optimizer, group);
-    if (status)
+    if (status || (status = check_released(group, &sgd, &optimizer->error)) ||
+        (status = gls_group_provide_state(optimizer, group, sgd.momentum != 0, sgd.defer_threshold != 0)))
         return status;
     if (sgd.momentum == 0)
         for (uint32_t i = 0; i < group->count; i++)

@@ -11,7 +11,8 @@
 #include "options.h"
 
 static const gls_layout options_layout = {"glissade_step_options", {sizeof(glissade_step_options)}};
-static const gls_layout report_layout = {"glissade_step_report", {sizeof(glissade_step_report)}};
+static const gls_layout report_layout = {
+    "glissade_step_report", {offsetof(glissade_step_report, acted), sizeof(glissade_step_report)}};
 
 static const glissade_step_options default_options = {.size = sizeof(glissade_step_options),
                                                       .gradient_scale = 1};
@@ -22,7 +23,7 @@ void glissade_step_options_init(glissade_step_options *options, size_t size) {
 
 /* What a pass did. */
 typedef struct workload {
-    uint64_t tensors, elements, bytes;
+    uint64_t tensors, elements, bytes, acted;
 } workload;
 
 struct pass {
@@ -32,54 +33,91 @@ struct pass {
     gls_request request;
     gls_walk walk;
     size_t tile;
-    _Atomic uint64_t tensors, elements, bytes; /* done by the shards so far */
+    _Atomic uint64_t tensors, elements, bytes, acted; /* done by the shards so far */
     _Atomic uint32_t digest;
 };
 
 /* ---- the step ---- */
 
-/* A call prepared for tensors of one group with one pair of counts; kept from tensor to tensor while those
- * agree. */
+/* A call prepared for tensors of one group with one pair of counts that all defer, or all do not; kept from
+ * tensor to tensor while those agree. A tensor's own threshold is none of the call's. */
 struct prepared {
     const gls_group *group; /* NULL: none yet */
     uint64_t t, k;
-    bool momentum;
+    bool momentum, deferred;
+    gls_threshold threshold;
     uint32_t bytes; /* read and written for an element */
     gls_call call;
 };
 
-static void prepare(const struct pass *pass, const gls_group *group, const gls_tensor *tensor,
+static void prepare(const struct pass *pass, const gls_group *group, uint32_t index,
                     struct prepared *prepared) {
-    if (prepared->group == group && prepared->t == tensor->t && prepared->k == tensor->k)
+    const gls_tensor *tensor = &group->tensors[index];
+    const bool deferred = group->deferrals && group->deferrals[index].holds;
+    if (prepared->group == group && prepared->t == tensor->t && prepared->k == tensor->k &&
+        prepared->deferred == deferred)
         return;
     const gls_algorithm *algorithm = group->algorithm;
     prepared->group = group;
     prepared->t = tensor->t;
     prepared->k = tensor->k;
+    prepared->deferred = deferred;
     prepared->momentum = algorithm->uses_momentum(group);
-    prepared->bytes = algorithm->bytes_per_element(group, &pass->request, tensor->k);
-    algorithm->prepare(group, &pass->request, tensor->t, tensor->k, &prepared->call);
+    prepared->threshold = algorithm->threshold(group);
+    prepared->bytes = algorithm->bytes_per_element(group, &pass->request, tensor->k, deferred);
+    algorithm->prepare(group, &pass->request, tensor->t, tensor->k, deferred, &prepared->call);
 }
 
-static void update(const struct pass *pass, const gls_tensor *tensor, gls_range range,
-                   const struct prepared *prepared) {
+static void update_plainly(const struct pass *pass, const gls_tensor *tensor, gls_range range,
+                           const struct prepared *prepared) {
     const gls_algorithm *algorithm = prepared->group->algorithm;
     float *m = prepared->momentum ? tensor->m : NULL;
     for (size_t i = range.begin; i < range.end; i += pass->tile) {
         const size_t n = range.end - i < pass->tile ? range.end - i : pass->tile;
-        algorithm->run(&prepared->call, tensor->p + i, tensor->g + i, m ? m + i : NULL, n, &pass->walk);
+        algorithm->run(&prepared->call, tensor->p + i, tensor->g + i, m ? m + i : NULL, NULL, n, &pass->walk);
     }
 }
 
+/* Runs and tiles begin where units of the sums do. */
+static void update_deferring(const struct pass *pass, const gls_tensor *tensor, gls_range range,
+                             const struct prepared *prepared, gls_deferral *deferral) {
+    const gls_algorithm *algorithm = prepared->group->algorithm;
+    const float tau = gls_deferral_tau(deferral, prepared->threshold);
+    float *m = prepared->momentum ? tensor->m : NULL;
+    uint64_t acted = 0;
+    for (size_t i = range.begin; i < range.end; i += pass->tile) {
+        const size_t n = range.end - i < pass->tile ? range.end - i : pass->tile;
+        const gls_residual residual = {
+            .r = deferral->r + i, .sums = deferral->units + i / GLS_SUM_UNIT, .tau = tau};
+        acted += algorithm->run(&prepared->call, tensor->p + i, tensor->g + i, m ? m + i : NULL, &residual, n,
+                                &pass->walk);
+    }
+    gls_deferral_fold(deferral, range, tensor->n);
+    atomic_fetch_add_explicit(&deferral->acting, acted, memory_order_relaxed);
+}
+
+static void update(const struct pass *pass, const gls_group *group, uint32_t index, gls_range range,
+                   struct prepared *prepared) {
+    prepare(pass, group, index, prepared);
+    if (prepared->deferred)
+        update_deferring(pass, &group->tensors[index], range, prepared, &group->deferrals[index]);
+    else
+        update_plainly(pass, &group->tensors[index], range, prepared);
+}
+
 /* Moves a tensor's counts on and adds it to what was done. Only while nobody else looks at the tensor. */
-static void count(const struct pass *pass, gls_tensor *tensor, const struct prepared *prepared,
-                  workload *done) {
+static void count(const struct pass *pass, const gls_group *group, uint32_t index,
+                  const struct prepared *prepared, workload *done) {
+    gls_tensor *tensor = &group->tensors[index];
     tensor->t++;
     tensor->k += prepared->momentum;
     tensor->counted = pass->optimizer->steps;
     done->tensors++;
     done->elements += tensor->n;
     done->bytes += tensor->n * prepared->bytes;
+    done->acted += group->deferrals ? gls_deferral_settle(&group->deferrals[index], tensor->n,
+                                                          prepared->deferred, prepared->threshold)
+                                    : tensor->n;
 }
 
 static void add_to_pass(struct pass *pass, const workload *done) {
@@ -88,6 +126,7 @@ static void add_to_pass(struct pass *pass, const workload *done) {
     atomic_fetch_add_explicit(&pass->tensors, done->tensors, memory_order_relaxed);
     atomic_fetch_add_explicit(&pass->elements, done->elements, memory_order_relaxed);
     atomic_fetch_add_explicit(&pass->bytes, done->bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pass->acted, done->acted, memory_order_relaxed);
 }
 
 /* A tensor that is this shard's alone is counted at once, while it is in the cache: of ten thousand small
@@ -99,14 +138,13 @@ static void step_shard(void *context, uint32_t shard) {
     for (uint32_t i = 0; i < pass->optimizer->group_count; i++) {
         const gls_group *group = pass->optimizer->groups[i];
         for (gls_cursor c = gls_plan_start(&group->plan, shard); gls_plan_next(&c);) {
-            gls_tensor *tensor = &group->tensors[c.tensor];
+            const gls_tensor *tensor = &group->tensors[c.tensor];
             if (!tensor->g)
                 continue;
             const gls_range range = gls_cursor_range(&c, tensor->n);
-            prepare(pass, group, tensor, &prepared);
-            update(pass, tensor, range, &prepared);
+            update(pass, group, c.tensor, range, &prepared);
             if (range.begin == 0 && range.end == tensor->n)
-                count(pass, tensor, &prepared, &done);
+                count(pass, group, c.tensor, &prepared, &done);
         }
     }
     add_to_pass(pass, &done);
@@ -116,6 +154,7 @@ static void step_shard(void *context, uint32_t shard) {
 static void step_listed_shard(void *context, uint32_t shard) {
     struct pass *pass = context;
     struct prepared prepared = {.group = NULL};
+    workload done = {0};
     for (size_t i = 0; i < pass->listed_count; i++) {
         const glissade_tensor_ref ref = pass->listed[i];
         const gls_group *group = gls_optimizer_group(pass->optimizer, ref.group);
@@ -123,17 +162,22 @@ static void step_listed_shard(void *context, uint32_t shard) {
         const gls_range range = gls_plan_range(&group->plan, ref.index, tensor->n, shard);
         if (!tensor->g || range.begin == range.end)
             continue;
-        prepare(pass, group, tensor, &prepared);
-        update(pass, tensor, range, &prepared);
+        update(pass, group, ref.index, range, &prepared);
+        if (range.begin == 0 && range.end == tensor->n)
+            count(pass, group, ref.index, &prepared, &done);
     }
+    add_to_pass(pass, &done);
 }
 
-static void count_if_due(const struct pass *pass, const gls_group *group, gls_tensor *tensor,
+static void count_if_due(const struct pass *pass, const gls_group *group, uint32_t index,
                          struct prepared *prepared, workload *done) {
+    const gls_tensor *tensor = &group->tensors[index];
     if (!tensor->g || tensor->counted == pass->optimizer->steps)
         return;
-    prepare(pass, group, tensor, prepared);
-    count(pass, tensor, prepared, done);
+    prepare(pass, group, index, prepared);
+    if (prepared->deferred)
+        gls_deferral_fold_divided(&group->deferrals[index], &group->plan, index, tensor->n);
+    count(pass, group, index, prepared, done);
 }
 
 /* Counts the tensors that no shard had to itself: those split, and those within which a packed piece ends. */
@@ -142,19 +186,20 @@ static void count_rest(struct pass *pass) {
     workload done = {0};
     for (size_t i = 0; i < pass->listed_count; i++) {
         const gls_group *group = gls_optimizer_group(pass->optimizer, pass->listed[i].group);
-        count_if_due(pass, group, &group->tensors[pass->listed[i].index], &prepared, &done);
+        count_if_due(pass, group, pass->listed[i].index, &prepared, &done);
     }
     for (uint32_t i = 0; !pass->listed && i < pass->optimizer->group_count; i++) {
         const gls_group *group = pass->optimizer->groups[i];
         for (gls_cursor c = gls_plan_start_shared(&group->plan); gls_plan_next_shared(&c);)
-            count_if_due(pass, group, &group->tensors[c.tensor], &prepared, &done);
+            count_if_due(pass, group, c.tensor, &prepared, &done);
     }
     add_to_pass(pass, &done);
 }
 
 /* Bytes of the arrays that a step touches: decides on team, pinning and walk. */
 static size_t footprint_of(const gls_group *group, size_t elements) {
-    const size_t arrays = group->algorithm->uses_momentum(group) ? 3 : 2;
+    const size_t arrays =
+        2u + group->algorithm->uses_momentum(group) + (group->algorithm->threshold(group).value != 0);
     return elements * arrays * sizeof(float);
 }
 
@@ -246,7 +291,8 @@ static void write_report(glissade_step_report *report, const workload *work, con
                                         .threads = execution->threads,
                                         .planned = execution->planned,
                                         .streams = (uint32_t)walk.streams,
-                                        .pinned = execution->pinned};
+                                        .pinned = execution->pinned,
+                                        .acted = work->acted};
     if (report)
         (void)gls_options_write(&report_layout, report, &known, NULL); /* its size was checked */
 }
@@ -293,7 +339,8 @@ static glissade_status step(glissade_optimizer *optimizer, const glissade_step_o
     const gls_execution execution =
         execute_step(optimizer, footprint, pass.listed ? step_listed_shard : step_shard, &pass);
     count_rest(&pass);
-    const workload work = {.tensors = pass.tensors, .elements = pass.elements, .bytes = pass.bytes};
+    const workload work = {
+        .tensors = pass.tensors, .elements = pass.elements, .bytes = pass.bytes, .acted = pass.acted};
     write_report(report, &work, &execution, pass.walk);
     gls_engine_log(engine, 3, "step %llu: %llu tensors, %llu elements, %u threads",
                    (unsigned long long)optimizer->steps, (unsigned long long)work.tensors,
@@ -318,8 +365,10 @@ static void zero_shard(void *context, uint32_t shard) {
 }
 
 /* A tensor's arrays that a read touches; how many. */
-static size_t list_arrays(const gls_tensor *tensor, size_t begin, const float *arrays[GLS_READ_ARRAYS_MAX]) {
-    const float *const all[] = {tensor->p, tensor->g, tensor->m};
+static size_t list_arrays(const gls_group *group, uint32_t index, size_t begin,
+                          const float *arrays[GLS_READ_ARRAYS_MAX]) {
+    const gls_tensor *tensor = &group->tensors[index];
+    const float *const all[] = {tensor->p, tensor->g, tensor->m, gls_group_residual(group, index)};
     size_t count = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i])
@@ -339,7 +388,7 @@ static void read_shard(void *context, uint32_t shard) {
             if (range.begin == range.end)
                 continue;
             const float *arrays[GLS_READ_ARRAYS_MAX];
-            const size_t count = list_arrays(tensor, range.begin, arrays);
+            const size_t count = list_arrays(group, c.tensor, range.begin, arrays);
             digest ^= kernels->read(arrays, count, range.end - range.begin, &pass->walk);
         }
     }
@@ -353,7 +402,8 @@ static workload count_arrays(const glissade_optimizer *optimizer, bool gradients
         for (uint32_t j = 0; j < optimizer->groups[i]->count; j++) {
             const gls_tensor *tensor = &optimizer->groups[i]->tensors[j];
             const float *arrays[GLS_READ_ARRAYS_MAX];
-            const size_t count = gradients_only ? tensor->g != NULL : list_arrays(tensor, 0, arrays);
+            const size_t count =
+                gradients_only ? tensor->g != NULL : list_arrays(optimizer->groups[i], j, 0, arrays);
             work.tensors += count > 0;
             work.elements += count ? tensor->n : 0;
             work.bytes += tensor->n * count * sizeof(float);

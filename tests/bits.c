@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -49,6 +50,14 @@ static void hash_floats(hash *h, const float *x, size_t n) {
         h->lanes[i % HASH_LANES] = stir(h->lanes[i % HASH_LANES], value_canonical(bits));
     }
     h->lanes[0] = stir(h->lanes[0], n);
+}
+
+static void hash_doubles(hash *h, const double *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        h->lanes[i % HASH_LANES] = stir(h->lanes[i % HASH_LANES], isnan(x[i]) ? UINT64_MAX : bits);
+    }
 }
 
 static uint64_t hash_end(const hash *h) {
@@ -110,12 +119,12 @@ typedef struct kernel {
     gls_momentum momentum;
     int nesterov;
     gls_decay decay;
-    int zero;
+    int zero, deferred;
 } kernel;
 
 static const kernel kernels[] = {
-#define GLS_SGD_KERNEL(name, momentum, nesterov, decay, zero)                                                \
-    {"kernel-" #name, GLS_MOMENTUM_##momentum, nesterov, GLS_DECAY_##decay, zero},
+#define GLS_SGD_KERNEL(name, momentum, nesterov, decay, zero, deferred)                                      \
+    {"kernel-" #name, GLS_MOMENTUM_##momentum, nesterov, GLS_DECAY_##decay, zero, deferred},
 #include "sgd_kernels.def"
 #undef GLS_SGD_KERNEL
 };
@@ -138,13 +147,20 @@ static const gls_sgd_scalars kernel_scalars = {
 };
 
 static uint64_t digest_kernel(const kernel *k, glissade_isa isa, const gls_walk *walk) {
-    static float p[KERNEL_LENGTH], g[KERNEL_LENGTH], m[KERNEL_LENGTH];
+    static float p[KERNEL_LENGTH], g[KERNEL_LENGTH], m[KERNEL_LENGTH], r[KERNEL_LENGTH];
+    static double sums[KERNEL_LENGTH / GLS_SUM_UNIT + 1];
+    const gls_residual residual = {.r = r, .sums = sums, .tau = 0.9f};
     values_fill(p, KERNEL_LENGTH, FILL_MIXED, 1, 0);
     values_fill(g, KERNEL_LENGTH, FILL_MIXED, 2, 0);
     values_fill(m, KERNEL_LENGTH, FILL_MIXED, 3, 0);
-    gls_dispatch_kernels(isa)->sgd[k->momentum][k->nesterov][k->decay][k->zero](&kernel_scalars, p, g, m,
-                                                                                KERNEL_LENGTH, walk);
+    values_fill(r, KERNEL_LENGTH, FILL_MIXED, 4, 0);
+    gls_sgd_kernel *run =
+        gls_dispatch_kernels(isa)->sgd[k->deferred][k->momentum][k->nesterov][k->decay][k->zero];
+    const size_t acted = run(&kernel_scalars, p, g, m, &residual, KERNEL_LENGTH, walk);
     hash h = hash_start();
+    h.lanes[1] = stir(h.lanes[1], acted);
+    hash_doubles(&h, sums, k->deferred ? KERNEL_LENGTH / GLS_SUM_UNIT + 1 : 0);
+    hash_floats(&h, r, KERNEL_LENGTH);
     hash_floats(&h, p, KERNEL_LENGTH);
     hash_floats(&h, g, KERNEL_LENGTH);
     hash_floats(&h, m, KERNEL_LENGTH);
@@ -175,6 +191,10 @@ static void hash_tensor(hash *h, glissade_optimizer *optimizer, glissade_tensor_
         hash_floats(h, info.gradient, info.length);
     if (info.momentum_updates)
         hash_floats(h, info.momentum, info.length);
+    if (info.residual)
+        hash_floats(h, info.residual, info.length);
+    hash_doubles(h, &info.gradient_rms, 1);
+    h->lanes[3] = stir(h->lanes[3], info.acted);
     h->lanes[1] = stir(h->lanes[1], info.steps);
     h->lanes[2] = stir(h->lanes[2], info.momentum_updates);
 }

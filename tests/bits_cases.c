@@ -8,6 +8,8 @@ const size_t bits_lengths[BITS_TENSORS] = {0, 1, 7, 255, 1000, 16384, 16385, 100
 #define COUPLED    .decay = GLISSADE_DECAY_COUPLED, .weight_decay = 0.013
 #define DECOUPLED  .decay = GLISSADE_DECAY_DECOUPLED, .weight_decay = 0.31
 #define UNDAMPENED .first_step = GLISSADE_FIRST_STEP_UNDAMPENED
+#define DEFERRED   .defer_threshold = 0.5
+#define RELATIVE   .defer_threshold = 1.25, .defer_unit = GLISSADE_DEFER_UNIT_GRADIENT_RMS
 #define EWMA       .momentum = 0.9, .dampening = 0.9, .debias = true
 
 bits_case bits_cases[] = {
@@ -34,6 +36,16 @@ bits_case bits_cases[] = {
     {"model-ewma-decoupled", {EWMA, DECOUPLED}, 1, FILL_SPRINKLED, 0},
     {"model-ewma-flushing", {EWMA}, 1, FILL_NEAR_MIN, 0},
     {"model-ewma-keeping", {EWMA}, 1, FILL_NEAR_MIN, 1},
+    {"model-deferred", {DEFERRED}, 1, FILL_ORDINARY, 0},
+    {"model-deferred-relative-coupled", {RELATIVE, COUPLED}, -3, FILL_ORDINARY, 0},
+    {"model-deferred-momentum-decoupled", {.momentum = 0.9, DEFERRED, DECOUPLED}, 1, FILL_SPRINKLED, 0},
+    {"model-deferred-ewma-relative", {EWMA, RELATIVE, .maximize = true}, 1, FILL_ORDINARY, 0},
+    {"model-deferred-ewma-keeping", {EWMA, .defer_threshold = 0x1p-126}, 1, FILL_NEAR_MIN, 1},
+    {"model-deferred-nesterov-relative-coupled",
+     {.momentum = 0.9, .nesterov = true, RELATIVE, COUPLED},
+     1,
+     FILL_ORDINARY,
+     0},
     {"model-nesterov", {.momentum = 0.9, .nesterov = true}, 1, FILL_SPRINKLED, 0},
     {"model-nesterov-coupled", {.momentum = 0.9, .nesterov = true, COUPLED}, 1, FILL_MIXED, 0},
     {"model-nesterov-undampened",
@@ -48,6 +60,7 @@ bits_case bits_cases[] = {
 const size_t bits_case_count = sizeof bits_cases / sizeof *bits_cases;
 
 glissade_sgd_options bits_flat_options = {EWMA, COUPLED};
+glissade_sgd_options bits_flat_deferred_options = {EWMA, COUPLED, RELATIVE};
 
 static void complete(glissade_sgd_options *options) {
     glissade_sgd_options defaults;
@@ -61,4 +74,5 @@ void bits_cases_init(void) {
     for (size_t i = 0; i < bits_case_count; i++)
         complete(&bits_cases[i].options);
     complete(&bits_flat_options);
+    complete(&bits_flat_deferred_options);
 }

@@ -166,6 +166,7 @@ static const glissade_tensor_ref ref = {0, 0}, no_ref = {9, 0};
     CALL(OK, glissade_optimizer_get_tensor(at.optimizer, ref,                                                \
                                            &(glissade_tensor_info){.size = sizeof(glissade_tensor_info)}))   \
     CALL(OK, glissade_optimizer_set_counts(at.optimizer, ref, 5, 5))                                         \
+    CALL(INVALID_OPTION, glissade_optimizer_set_gradient_rms(at.optimizer, ref, -1))                         \
     CALL(OK, glissade_optimizer_set_sgd(at.optimizer, 0, &at.rule))                                          \
     CALL(INVALID_HYPERPARAMETER, glissade_optimizer_set_sgd(at.optimizer, 0, &at.bad_rule))                  \
     CALL(OK, glissade_optimizer_get_sgd(at.optimizer, 0, &at.rule))                                          \

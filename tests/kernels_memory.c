@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernels that only move memory, zero and read, on every instruction set that this machine can run. Part
- * of the kernels program. */
+/* The kernels that only move memory, zero and read, on every instruction set that this machine can run; and the
+ * guards that all tests of kernels rely on. Part of the kernels program. */
 #include "dispatch.h"
 #include "emulated.h"
 #include "guarded.h"
@@ -110,4 +110,42 @@ Test(kernels_memory, read) {
     for (glissade_isa isa = GLISSADE_ISA_SCALAR; isa <= GLISSADE_ISA_NEON; isa++)
         for (int i = 0; i < LENGTHS && glissade_isa_available(isa); i++)
             check_reads(isa, length_at(i));
+}
+
+/* ---- the guards themselves ---- */
+
+static void read_byte(void *context) {
+    (void)*(const volatile char *)context;
+}
+
+static void write_byte(void *context) {
+    *(volatile char *)context = 1;
+}
+
+static void expect_fault(guarded_action *action, char *address) {
+    const void *fault = NULL;
+    cr_assert_not(guarded_run(action, address, &fault), "the guard let %p be touched", (void *)address);
+    cr_assert_eq(fault, (const void *)address);
+}
+
+/* Without this, a guard that guards nothing would pass every test of the kernels. */
+Test(kernels, guards_guard) {
+    guarded memory;
+    cr_assert(guarded_open(&memory, 5));
+    char *begin = (char *)guarded_place(&memory, GUARDED_AT_START, 5);
+    char *end = (char *)(guarded_place(&memory, GUARDED_AT_END, 5) + 5);
+    expect_fault(read_byte, begin - 1);
+    expect_fault(write_byte, begin - 1);
+    expect_fault(read_byte, end);
+    expect_fault(write_byte, end);
+    cr_assert(guarded_run(write_byte, begin, NULL) && guarded_run(write_byte, end - 1, NULL));
+    for (int place = 0; place < GUARDED_PLACES; place++) {
+        float *x = guarded_place(&memory, place, 5);
+        guarded_mark(&memory, x, 5);
+        cr_assert(guarded_marks_intact(&memory, x, 5));
+        cr_assert(place >= GUARDED_OFFSETS || (uintptr_t)x / sizeof(float) % 16 == (uintptr_t)place);
+        ((char *)x)[place == GUARDED_AT_END ? -1 : 20] ^= 1;
+        cr_assert_not(guarded_marks_intact(&memory, x, 5));
+    }
+    guarded_close(&memory);
 }

@@ -41,6 +41,7 @@ Test(misuse, null_where_an_object_is_needed) {
     STATUS(glissade_optimizer_set_learning_rate(NULL, 0, 1), NULL_ARGUMENT);
     STATUS(glissade_optimizer_get_tensor(NULL, ref, NULL), NULL_ARGUMENT);
     STATUS(glissade_optimizer_set_counts(NULL, ref, 0, 0), NULL_ARGUMENT);
+    STATUS(glissade_optimizer_set_gradient_rms(NULL, ref, 0), NULL_ARGUMENT);
     STATUS(glissade_optimizer_step(NULL, NULL, NULL), NULL_ARGUMENT);
     STATUS(glissade_optimizer_zero_gradients(NULL), NULL_ARGUMENT);
     STATUS(glissade_optimizer_read(NULL, NULL, NULL), NULL_ARGUMENT);
@@ -236,7 +237,7 @@ Test(misuse, structs_that_are_filled) {
 /* ---- two threads ---- */
 
 typedef struct meddling {
-    glissade_status statuses[15];
+    glissade_status statuses[16];
     size_t count;
     int calls;
 } meddling;
@@ -262,6 +263,7 @@ static void *meddle(void *argument) {
         glissade_optimizer_set_learning_rate(it.optimizer, 0, 99),
         glissade_optimizer_get_tensor(it.optimizer, ref, &info),
         glissade_optimizer_set_counts(it.optimizer, ref, 9, 9),
+        glissade_optimizer_set_gradient_rms(it.optimizer, ref, 0),
         glissade_optimizer_zero_gradients(it.optimizer),
         glissade_optimizer_read(it.optimizer, &number, NULL),
         glissade_optimizer_get_placement(it.optimizer, &placement),
@@ -303,7 +305,7 @@ Test(misuse, two_threads_in_one_optimizer) {
     result.calls = 0;
     const char *change = subject_step(&it);
     cr_assert_eq(result.calls, 1, "the log function was not called");
-    cr_assert_eq(result.count, 15);
+    cr_assert_eq(result.count, 16);
     for (size_t i = 0; i < result.count; i++)
         cr_assert_eq(result.statuses[i], GLISSADE_STATUS_BUSY, "call %zu: %s", i,
                      glissade_status_name(result.statuses[i]));

@@ -69,13 +69,14 @@ static void lay_out(void) {
     size_t at = 40;
     model_create(&it, lengths, 7, false, 0);
     for (size_t i = 0; i < it.count; i++) {
-        float **const arrays[] = {&it.p[i], &it.g[i], &it.m[i]};
-        for (size_t j = 0; j < 3; j++) {
+        float **const arrays[] = {&it.p[i], &it.g[i], &it.m[i], &it.r[i]};
+        for (size_t j = 0; j < 4; j++) {
             *arrays[j] = (float *)(void *)(kernel.base + at);
             at += lengths[i] * sizeof(float) + 4 * (i + 3 * j) + 12;
         }
     }
     it.own_momentum = true;
+    model_own_residual(&it);
     cr_assert_lt(at, (size_t)PAGES * PAGE);
 }
 
@@ -106,8 +107,8 @@ TestSuite(placement, .init = setup, .fini = teardown, .timeout = 60);
 static int node_of(const char *address, uint32_t *tensor) {
     const gls_plan *plan = &optimizer->groups[0]->plan;
     for (uint32_t i = 0; i < it.count; i++) {
-        const float *const arrays[] = {it.p[i], optimizer->groups[0]->tensors[i].g, it.m[i]};
-        for (size_t j = 0; j < 3; j++) {
+        const float *const arrays[] = {it.p[i], optimizer->groups[0]->tensors[i].g, it.m[i], it.r[i]};
+        for (size_t j = 0; j < 4; j++) {
             const char *begin = (const char *)arrays[j];
             if (!begin || address < begin || address >= begin + it.length[i] * sizeof(float))
                 continue;

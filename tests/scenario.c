@@ -70,7 +70,7 @@ void model_create(model *it, const size_t *lengths, size_t count, bool own_momen
     REQUIRE(count <= MODEL_TENSORS, "a model of %zu tensors", count);
     *it = (model){.count = count, .own_momentum = own_momentum};
     for (size_t i = 0; i < count; i++)
-        it->floats += 3 * padded(lengths[i]);
+        it->floats += 4 * padded(lengths[i]);
     it->memory = aligned_alloc(64, (it->floats + 16) * sizeof(float) / 64 * 64 + 64);
     REQUIRE(it->memory, "no memory for a model");
     memset(it->memory, 0, it->floats * sizeof(float));
@@ -81,10 +81,17 @@ void model_create(model *it, const size_t *lengths, size_t count, bool own_momen
         it->p[i] = at + offset;
         it->g[i] = at + room + offset;
         it->m[i] = at + 2 * room + offset;
-        at += 3 * room;
+        it->r[i] = at + 3 * room + offset;
+        at += 4 * room;
         for (size_t j = 0; j < lengths[i]; j++)
             it->p[i][j] = scenario_value(0, i, j);
     }
+}
+
+void model_own_residual(model *it) {
+    it->own_residual = it->has_residual = true;
+    for (size_t i = 0; i < it->count; i++)
+        it->holds[i] = it->length[i] > 0;
 }
 
 void model_create_usual(model *it, bool own_momentum) {
@@ -99,9 +106,15 @@ void model_copy(model *to, const model *from) {
         memcpy(to->p[i], from->p[i], bytes);
         memcpy(to->g[i], from->g[i], bytes);
         memcpy(to->m[i], from->m[i], bytes);
+        memcpy(to->r[i], from->r[i], bytes);
         to->t[i] = from->t[i];
         to->k[i] = from->k[i];
+        to->acted[i] = from->acted[i];
+        to->rms[i] = from->rms[i];
+        to->holds[i] = from->holds[i];
     }
+    to->has_residual = from->has_residual;
+    to->own_residual = from->own_residual;
 }
 
 void model_destroy(model *it) {
@@ -182,9 +195,17 @@ static scalars round_scalars(const glissade_sgd_options *rule, double scale, uin
     };
 }
 
-static void update_element(const glissade_sgd_options *rule, const scalars *c, uint64_t k, float *p,
-                           float grad, float *m) {
-    float g = c->s * grad;
+/* What of g is taken; counts what acts. */
+static float defer(float g, float tau, float *r, uint64_t *acted) {
+    const float u = *r + g;
+    const bool waits = fabsf(u) < tau;
+    *acted += !waits;
+    *r = waits && fabsf(u) >= FLT_MIN ? u : 0;
+    return waits ? 0 : u;
+}
+
+static void update_element(const glissade_sgd_options *rule, const scalars *c, uint64_t k, float *p, float g,
+                           float *m) {
     if (rule->weight_decay != 0 && rule->decay == GLISSADE_DECAY_COUPLED)
         g = fmaf(c->decay, *p, g);
     float d = g;
@@ -202,19 +223,71 @@ static void update_element(const glissade_sgd_options *rule, const scalars *c, u
     *p = fmaf(-c->eta, d, q);
 }
 
+/* Squares of a run of up to 256 elements, in 16 lanes. */
+static double sum_run(const float *g, float s, size_t length) {
+    double lanes[16] = {0};
+    for (size_t i = 0; i < length; i++) {
+        const float x = s * g[i];
+        lanes[i % 16] = fma(x, x, lanes[i % 16]);
+    }
+    for (int half = 8; half; half /= 2)
+        for (int lane = 0; lane < half; lane++)
+            lanes[lane] += lanes[lane + half];
+    return lanes[0];
+}
+
+/* Runs paired up a tree: what stands left of the top is the largest power of two of them that leaves one. */
+static double sum_tree(const float *g, float s, size_t length) {
+    size_t left = 256;
+    if (length <= left)
+        return sum_run(g, s, length);
+    while (2 * left < length)
+        left *= 2;
+    return sum_tree(g, s, left) + sum_tree(g + left, s, length - left);
+}
+
+static float threshold(const glissade_sgd_options *rule, double rms) {
+    const double tau = rule->defer_unit == GLISSADE_DEFER_UNIT_GRADIENT_RMS ? rule->defer_threshold * rms
+                                                                            : rule->defer_threshold;
+    if (!(tau >= (double)FLT_MIN) || isinf(tau))
+        return 0;
+    return (float)fmin(tau, (double)FLT_MAX);
+}
+
+/* Threshold and mean square of a tensor's step, as far as it has them; and what they are afterwards. */
+static float begin_deferral(model *it, size_t i, const glissade_sgd_options *rule, float s) {
+    const bool defers = rule->defer_threshold != 0;
+    const float tau = it->holds[i] ? threshold(rule, it->rms[i]) : 0;
+    it->rms[i] =
+        defers && it->length[i] ? sqrt(sum_tree(it->g[i], s, it->length[i]) / (double)it->length[i]) : 0;
+    it->acted[i] = 0;
+    return tau;
+}
+
 void model_reference_step(model *it, const glissade_sgd_options *rule, double gradient_scale,
                           bool zero_gradients, uint32_t present) {
+    for (size_t i = 0; i < it->count && rule->defer_threshold != 0; i++) {
+        it->has_residual = true;
+        it->holds[i] = it->length[i] > 0;
+    }
     for (size_t i = 0; i < it->count; i++) {
         if (!(present >> i & 1))
             continue;
         it->t[i]++;
         it->k[i] += rule->momentum != 0;
         const scalars c = round_scalars(rule, gradient_scale, it->k[i]);
+        const float tau = begin_deferral(it, i, rule, c.s);
         for (size_t j = 0; j < it->length[i]; j++) {
-            update_element(rule, &c, it->k[i], &it->p[i][j], it->g[i][j], &it->m[i][j]);
+            float g = c.s * it->g[i][j];
+            if (it->holds[i])
+                g = defer(g, tau, &it->r[i][j], &it->acted[i]);
+            update_element(rule, &c, it->k[i], &it->p[i][j], g, &it->m[i][j]);
             if (zero_gradients)
                 it->g[i][j] = 0;
         }
+        if (!it->holds[i])
+            it->acted[i] = it->length[i];
+        it->holds[i] &= rule->defer_threshold != 0;
     }
 }
 
@@ -247,6 +320,7 @@ uint32_t scenario_add(glissade_optimizer *optimizer, model *it, const glissade_s
         tensors[i].gradient = it->g[i];
         tensors[i].length = it->length[i];
         tensors[i].momentum = it->own_momentum ? it->m[i] : NULL;
+        tensors[i].residual = it->own_residual ? it->r[i] : NULL;
     }
     const glissade_status status = glissade_optimizer_add_sgd(optimizer, tensors, it->count, rule, &group);
     REQUIRE(!status, "add_sgd: %s", glissade_optimizer_message(optimizer));
@@ -268,30 +342,55 @@ void scenario_step(glissade_optimizer *optimizer) {
     REQUIRE(!status, "step: %s (%s)", glissade_status_name(status), glissade_optimizer_message(optimizer));
 }
 
+glissade_tensor_info scenario_info(glissade_optimizer *optimizer, uint32_t group, uint32_t tensor) {
+    glissade_tensor_info info = {.size = sizeof info};
+    REQUIRE(!glissade_optimizer_get_tensor(optimizer, (glissade_tensor_ref){group, tensor}, &info),
+            "get_tensor: %s", glissade_optimizer_message(optimizer));
+    return info;
+}
+
 const char *scenario_state_difference(glissade_optimizer *optimizer, uint32_t group, const model *it) {
     static char text[160];
     for (uint32_t i = 0; i < it->count; i++) {
-        glissade_tensor_info info = {.size = sizeof info};
-        const glissade_tensor_ref ref = {group, i};
-        REQUIRE(!glissade_optimizer_get_tensor(optimizer, ref, &info), "get_tensor: %s",
-                glissade_optimizer_message(optimizer));
+        const glissade_tensor_info info = scenario_info(optimizer, group, i);
         if (info.steps != it->t[i] || info.momentum_updates != it->k[i]) {
             snprintf(text, sizeof text, "tensor %u has t %llu, k %llu, not %llu, %llu", i,
                      (unsigned long long)info.steps, (unsigned long long)info.momentum_updates,
                      (unsigned long long)it->t[i], (unsigned long long)it->k[i]);
             return text;
         }
+        if (info.acted != it->acted[i] || memcmp(&info.gradient_rms, &it->rms[i], sizeof it->rms[i]) != 0) {
+            snprintf(text, sizeof text, "tensor %u: %llu acted, RMS %a, not %llu, %a", i,
+                     (unsigned long long)info.acted, info.gradient_rms, (unsigned long long)it->acted[i],
+                     it->rms[i]);
+            return text;
+        }
         if (it->k[i] && it->length[i] &&
             describe(text, sizeof text, "momentum", i, info.momentum, it->m[i], it->length[i]))
+            return text;
+        if (it->length[i] && it->has_residual != (info.residual != NULL)) {
+            snprintf(text, sizeof text, "tensor %u has %s residual", i, info.residual ? "a" : "no");
+            return text;
+        }
+        if (info.residual &&
+            describe(text, sizeof text, "residual", i, info.residual, it->r[i], it->length[i]))
             return text;
     }
     return NULL;
 }
 
+/* Momentum, and gradients of ordinary size deferred: state of every kind. */
+static glissade_sgd_options training_rule(void) {
+    glissade_sgd_options rule = scenario_rule(0.75);
+    rule.defer_threshold = 0.5;
+    rule.defer_unit = GLISSADE_DEFER_UNIT_GRADIENT_RMS;
+    return rule;
+}
+
 uint64_t scenario_train(glissade_engine *engine, uint64_t steps) {
     model made;
     model_create_usual(&made, false);
-    const glissade_sgd_options rule = scenario_rule(0.75);
+    const glissade_sgd_options rule = training_rule();
     glissade_optimizer *optimizer = scenario_optimizer(engine);
     scenario_add(optimizer, &made, &rule);
     for (uint64_t step = 0; step < steps; step++) {
@@ -307,7 +406,7 @@ uint64_t scenario_train(glissade_engine *engine, uint64_t steps) {
 uint64_t scenario_expected(uint64_t steps) {
     model made;
     model_create_usual(&made, false);
-    const glissade_sgd_options rule = scenario_rule(0.75);
+    const glissade_sgd_options rule = training_rule();
     for (uint64_t step = 0; step < steps; step++) {
         model_fill_gradients(&made, step);
         model_reference_step(&made, &rule, 1, false, UINT32_MAX);

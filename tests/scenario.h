@@ -11,13 +11,18 @@
 
 enum { MODEL_TENSORS = 8 };
 
-/* Parameters, gradients and momentum of a few tensors, with the counts that the library should have. */
+/* Parameters, gradients, momentum and residuals of a few tensors, with what else the library should know. */
 typedef struct model {
     size_t count;
     size_t length[MODEL_TENSORS];
-    float *p[MODEL_TENSORS], *g[MODEL_TENSORS], *m[MODEL_TENSORS];
+    float *p[MODEL_TENSORS], *g[MODEL_TENSORS], *m[MODEL_TENSORS], *r[MODEL_TENSORS];
     uint64_t t[MODEL_TENSORS], k[MODEL_TENSORS];
-    bool own_momentum; /* m is handed to the library, which otherwise has its own */
+    uint64_t acted[MODEL_TENSORS];
+    double rms[MODEL_TENSORS];
+    bool holds[MODEL_TENSORS]; /* the next step takes the residual into account */
+    bool has_residual;         /* the library gives one to every tensor */
+    bool own_momentum;         /* m is handed to the library, which otherwise has its own */
+    bool own_residual;         /* so is r; set by model_own_residual */
     float *memory;
     size_t floats;
 } model;
@@ -45,6 +50,8 @@ float scenario_value(uint64_t seed, uint64_t array, size_t i);
 
 /* Parameters are filled, gradients zero. Arrays lie `offset` floats after a multiple of 64 bytes. */
 void model_create(model *it, const size_t *lengths, size_t count, bool own_momentum, size_t offset);
+/* Residuals are handed to the library, too, and count from the first step on. */
+void model_own_residual(model *it);
 /* Seven tensors, 90,685 elements, one of them empty: enough for the team. */
 void model_create_usual(model *it, bool own_momentum);
 void model_copy(model *to, const model *from);
@@ -55,7 +62,7 @@ uint64_t model_hash(const model *it);
 /* NULL if parameters and gradients have the same bits, else where they first differ. */
 const char *model_difference(const model *a, const model *b);
 
-/* The step of glissade/sgd.h for every tensor whose bit in `present` is set, on the model's own momentum. */
+/* The step of glissade/sgd.h for every tensor whose bit in `present` is set, on the model's own state. */
 void model_reference_step(model *it, const glissade_sgd_options *rule, double gradient_scale,
                           bool zero_gradients, uint32_t present);
 
@@ -69,7 +76,8 @@ uint32_t scenario_add(glissade_optimizer *optimizer, model *it, const glissade_s
 /* Momentum, dampening, coupled decay. */
 glissade_sgd_options scenario_rule(double momentum);
 void scenario_step(glissade_optimizer *optimizer);
-/* NULL if counts and momentum are those of the model, else what is not. */
+glissade_tensor_info scenario_info(glissade_optimizer *optimizer, uint32_t group, uint32_t tensor);
+/* NULL if counts, momentum and what deferral leaves behind are those of the model, else what is not. */
 const char *scenario_state_difference(glissade_optimizer *optimizer, uint32_t group, const model *it);
 
 /* A training run of the usual model on the engine, and what it should give: hashes of the parameters. */

@@ -7,6 +7,8 @@
 void subject_create(subject *it, glissade_engine *engine) {
     *it = (subject){.engine = engine, .first_rule = scenario_rule(0.75), .second_rule = scenario_rule(0.9)};
     it->second_rule.debias = it->second_rule.nesterov = true;
+    it->second_rule.defer_threshold = 0.5;
+    it->second_rule.defer_unit = GLISSADE_DEFER_UNIT_GRADIENT_RMS;
     it->optimizer = scenario_optimizer(engine);
     model_create_usual(&it->first, false);
     model_create_usual(&it->second, true);
@@ -37,7 +39,8 @@ static const char *address_change(glissade_optimizer *optimizer, uint32_t group,
                 glissade_optimizer_message(optimizer));
         if (info.parameter != expected->p[i] || info.gradient != expected->g[i] ||
             info.length != expected->length[i] ||
-            (expected->own_momentum && info.momentum != expected->m[i])) {
+            (expected->own_momentum && info.momentum != expected->m[i]) ||
+            (expected->own_residual && info.residual != expected->r[i])) {
             snprintf(text, sizeof text, "an address of tensor %u of group %u changed", i, group);
             return text;
         }
@@ -53,7 +56,8 @@ static const char *rule_change(glissade_optimizer *optimizer, uint32_t group,
                       now.dampening == rule->dampening && now.weight_decay == rule->weight_decay &&
                       now.decay == rule->decay && now.first_step == rule->first_step &&
                       now.nesterov == rule->nesterov && now.debias == rule->debias &&
-                      now.maximize == rule->maximize;
+                      now.maximize == rule->maximize && now.defer_threshold == rule->defer_threshold &&
+                      now.defer_unit == rule->defer_unit;
     return same ? NULL : "hyperparameters changed";
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An optimizer with a past, to which things are done that must not change it: two groups, one with momentum
- * of the library's and one with the caller's, two steps made. Twins under the reference step say what
+ * of the library's and one that defers, with momentum of the caller's, two steps made. Twins under the reference step say what
  * everything should be. Knows no test framework.
  */
 #ifndef SUBJECT_H

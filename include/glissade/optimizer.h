@@ -66,6 +66,9 @@ typedef struct glissade_tensor {
     size_t length;   /* elements; 0 is legal */
     void *momentum;  /* `length` floats owned by the caller, which the first update overwrites; or NULL: the
                         library's */
+    void *residual; /* `length` floats owned by the caller, which count from the first step on, also without a
+                        threshold (that step then releases them): fill them with zeros, or with what was saved;
+                        or NULL: the library's, zeros, when the rule defers small gradients */
 } glissade_tensor;
 
 /* Zeroes the first `size` bytes and records the size; call it with size = sizeof *tensor. */
@@ -134,11 +137,17 @@ typedef struct glissade_tensor_info {
     uint64_t steps; /* t: steps in which this tensor had a gradient */
     uint64_t momentum_updates; /* k: updates of its momentum since that was created; while it is 0 the array's
                                   content means nothing */
+    void *residual; /* `length` floats, the caller's or the library's; NULL if the group never had any */
+    uint64_t acted; /* elements that acted in the tensor's last step: its length, but for those deferred; 0
+                       before its first */
+    double gradient_rms; /* root mean square of s * gradient in the tensor's last step, if the group had a
+                            threshold then; else 0, which stands for "not known" */
 } glissade_tensor_info;
 
 /*
- * Reads a tensor's addresses, state and counts. The momentum array may be read and written between steps and
- * stays at its address until the group is removed. Returns OK, NULL_ARGUMENT, INVALID_SIZE, NOT_FOUND, BUSY,
+ * Reads a tensor's addresses, state and counts. Momentum and residual may be read and written between steps and
+ * stay at their addresses until the group is removed; what is written to a residual counts while the group has
+ * a threshold, and until the step that releases it. Returns OK, NULL_ARGUMENT, INVALID_SIZE, NOT_FOUND, BUSY,
  * FORKED.
  */
 GLISSADE_API
@@ -154,6 +163,15 @@ GLISSADE_API
 glissade_status glissade_optimizer_set_counts(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
                                               uint64_t steps,
                                               uint64_t momentum_updates) GLISSADE_WARN_UNUSED_RESULT;
+
+/*
+ * Sets the root mean square of a tensor's last gradient, for a caller who restores the state of a group whose
+ * threshold is relative to it: what glissade_optimizer_get_tensor gave. Returns OK, NULL_ARGUMENT, NOT_FOUND,
+ * INVALID_OPTION (negative, or not 0 in a group that never had residuals), BUSY, FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_set_gradient_rms(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
+                                                    double gradient_rms) GLISSADE_WARN_UNUSED_RESULT;
 
 /* ---- step ---- */
 
@@ -183,6 +201,7 @@ typedef struct glissade_step_report {
     uint32_t planned;  /* threads that were to take part: the engine's, or 1 for small work */
     uint32_t streams;  /* pages walked in turn; 1: straight */
     bool pinned;       /* whether the threads were to be bound to their CPUs for this step */
+    uint64_t acted;    /* of a step's elements those that acted: all but the deferred */
 } glissade_step_report;
 
 /*

@@ -34,14 +34,27 @@ enum {
 /* Scalars of one stochastic-gradient-descent step, named as in glissade/sgd.h. */
 typedef struct gls_sgd_scalars {
     float s, weight_decay, momentum, kappa;
-    float flush; /* smallest magnitude of momentum that is kept: FLT_MIN, or 0 to keep subnormals */
+    float flush; /* smallest magnitude of state that is kept: FLT_MIN, or 0 to keep subnormals */
     float n1, n2;
     float minus_lambda, minus_eta;
 } gls_sgd_scalars;
 
-/* p, g, m: n elements each; m is not touched by kernels without momentum. */
-typedef void gls_sgd_kernel(const gls_sgd_scalars *scalars, float *p, float *g, float *m, size_t n,
-                            const gls_walk *walk);
+/* Sums of squares are taken by units of elements from a tensor's start, in so many lanes (squares.h). */
+enum { GLS_SUM_UNIT = 256, GLS_SUM_LANES = 16 };
+
+/* What a kernel that defers small gradients is given besides. The first element must start a unit. */
+typedef struct gls_residual {
+    float *r;     /* n elements */
+    double *sums; /* written: for each unit the sum of the squares of s * gradient */
+    float tau;    /* smallest magnitude that acts; 0: everything does */
+} gls_residual;
+
+/*
+ * p, g, m: n elements each; m is not touched by kernels without momentum, residual not by those that do not
+ * defer. Returns the number of elements that acted: n, or those that were not deferred.
+ */
+typedef size_t gls_sgd_kernel(const gls_sgd_scalars *scalars, float *p, float *g, float *m,
+                              const gls_residual *residual, size_t n, const gls_walk *walk);
 
 /* Writes +0 to n elements. */
 typedef void gls_zero_kernel(float *x, size_t n);
@@ -63,8 +76,8 @@ typedef enum gls_decay { GLS_DECAY_NONE, GLS_DECAY_COUPLED, GLS_DECAY_DECOUPLED,
 
 /* The kernels of one instruction set. */
 typedef struct gls_kernels {
-    gls_sgd_kernel
-        *sgd[GLS_MOMENTUM_COUNT][2][GLS_DECAY_COUNT][2]; /* [momentum][nesterov][decay][zero gradient] */
+    /* [defers][momentum][nesterov][decay][zero gradient]; none defers whose momentum is UNDAMPENED */
+    gls_sgd_kernel *sgd[2][GLS_MOMENTUM_COUNT][2][GLS_DECAY_COUNT][2];
     gls_zero_kernel *zero;
     gls_read_kernel *read;
 } gls_kernels;

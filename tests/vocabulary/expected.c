@@ -38,6 +38,25 @@ uint32_t expected_less_select(uint32_t a, uint32_t b, uint32_t c) {
     return value_of_bits(a) < value_of_bits(b) ? c : ~c;
 }
 
+int expected_less(uint32_t a, uint32_t b) {
+    return value_of_bits(a) < value_of_bits(b);
+}
+
+uint64_t expected_double_bits(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return isnan(value) ? UINT64_MAX : bits;
+}
+
+double expected_sum(uint32_t bits) {
+    return (double)value_of_bits(bits) / 3;
+}
+
+uint64_t expected_add_square(double sum, uint32_t x) {
+    const double value = (double)value_of_bits(x);
+    return expected_double_bits(fma(value, value, sum));
+}
+
 /* The first three are 1 + 2^-12 and the like: their fused sum a a - c is 2^-24, unfused it is 0. */
 static const uint32_t specials[24] = {
     0x3F800800u,                                        /* 1 + 2^-12 */

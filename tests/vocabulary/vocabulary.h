@@ -22,6 +22,13 @@ typedef uint32_t expected_function(uint32_t a, uint32_t b, uint32_t c);
 expected_function expected_add, expected_sub, expected_mul, expected_div, expected_sqrt, expected_fma,
     expected_abs, expected_xor, expected_less_select;
 
+/* a < b of floats by their bits. Doubles as bits, every NaN the same; a sum with all its bits in use, made of a
+ * float's; that sum and the exact square of a float, rounded once. */
+int expected_less(uint32_t a, uint32_t b);
+uint64_t expected_double_bits(double value);
+double expected_sum(uint32_t bits);
+uint64_t expected_add_square(double sum, uint32_t x);
+
 /* Operands that are hard: every pair, and every triple, of special values, and random bits. */
 enum { OPERANDS_ROOM = 24 * 24 * 24 + 8192 };
 size_t expected_operands(uint32_t *a, uint32_t *b, uint32_t *c);

@@ -124,6 +124,43 @@ static void try_xor_lanes(size_t count, findings *f) {
     }
 }
 
+/* How many of the first lanes: of every operand with the next, so that masks of all kinds come by. */
+static void try_count(size_t count, findings *f) {
+    for (size_t i = 0; i + VF_LANES <= count; i++) {
+        const vf_mask mask = vf_less(operand(0, i), operand(1, i));
+        size_t wanted = 0;
+        for (size_t lanes = 0; lanes <= VF_LANES; lanes++) {
+            const size_t got = vf_count(mask, lanes);
+            if (got != wanted) {
+                found(f, "count of %zu lanes from operand %zu on is %zu, should be %zu", lanes, i, got,
+                      wanted);
+                return;
+            }
+            if (lanes < VF_LANES)
+                wanted += expected_less(operands[0][i + lanes], operands[1][i + lanes]);
+        }
+    }
+}
+
+/* Onto sums that are off by a last bit if the square is rounded before it is added. */
+static void try_add_squares(size_t count, findings *f) {
+    for (size_t i = 0; i + VF_LANES <= count; i++) {
+        double room[VF_LANES + 1], *sums = room + i % 2;
+        uint64_t wanted[VF_LANES];
+        for (size_t lane = 0; lane < VF_LANES; lane++) {
+            sums[lane] = expected_sum(operands[1][i + lane]);
+            wanted[lane] = expected_add_square(sums[lane], operands[0][i + lane]);
+        }
+        vd_store(sums, vd_add_squares(vd_load(sums), operand(0, i)));
+        for (size_t lane = 0; lane < VF_LANES; lane++)
+            if (expected_double_bits(sums[lane]) != wanted[lane]) {
+                found(f, "square of 0x%08x added in lane %zu is %a, should be 0x%016llx",
+                      operands[0][i + lane], lane, sums[lane], (unsigned long long)wanted[lane]);
+                return;
+            }
+    }
+}
+
 /* ---- memory ---- */
 
 enum { WHOLE = -1 }; /* in place of a number of lanes: the whole vector, by vf_load and vf_store */
@@ -196,6 +233,8 @@ static int test_all(char *message, size_t room, int at_end) {
         try_operation(&operations[i], count, &f);
     try_set1(count, &f);
     try_xor_lanes(count, &f);
+    try_count(count, &f);
+    try_add_squares(count, &f);
     try_memory(at_end, &f);
     return f.count;
 }
