@@ -6,10 +6,11 @@
 
 #include "options.h"
 
-extern const struct command info_command, train_command, bench_command;
+extern const struct command info_command, train_command, bench_command, study_command;
 
 int info_main(int argc, char **argv);
 int train_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
+int study_main(int argc, char **argv);
 
 #endif

@@ -70,7 +70,7 @@ enum exit_code dataset_load(const char *folder, bool synthetic, struct dataset *
     memset(dataset, 0, sizeof *dataset);
     enum exit_code exit_code;
     if (folder != NULL && (folder[0] == '\0' || strlen(folder) >= sizeof dataset->folder)) {
-        report_error("train: option '--data' cannot be '%.64s'; it accepts a folder's path of 1 to %zu bytes",
+        report_error("option '--data' cannot be '%.64s'; it accepts a folder's path of 1 to %zu bytes",
                      folder, sizeof dataset->folder - 1);
         exit_code = EXIT_CODE_USAGE;
     } else if (folder != NULL) {

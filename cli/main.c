@@ -17,6 +17,7 @@ static const struct {
     {&info_command, info_main},
     {&train_command, train_main},
     {&bench_command, bench_main},
+    {&study_command, study_main},
 };
 
 static const size_t command_count = sizeof commands / sizeof commands[0];

@@ -1,37 +1,104 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The network's mathematics. Must not update parameters: that is the optimizer's part. */
+/*
+ * The networks, and the passes through their layers. Must not update parameters: that is the optimizer's
+ * part.
+ */
 #include "network.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-const size_t network_lengths[NETWORK_TENSORS] = {
-    [WEIGHT_1] = (size_t)IMAGE_PIXELS * HIDDEN_UNITS,
-    [BIAS_1] = HIDDEN_UNITS,
-    [WEIGHT_2] = (size_t)HIDDEN_UNITS * CLASS_COUNT,
-    [BIAS_2] = CLASS_COUNT,
+const struct network_plan network_mlp = {
+    .name = "mlp",
+    .layer_count = 2,
+    .layers = {{.kind = LAYER_DENSE, .outputs = 256, .relu = true},
+               {.kind = LAYER_DENSE, .outputs = CLASS_COUNT}},
 };
 
-bool network_create(struct network *network, size_t capacity) {
-    *network = (struct network){.capacity = capacity, .scale = 1.0f / 255.0f};
+const struct network_plan network_small_mlp = {
+    .name = "small-mlp",
+    .layer_count = 2,
+    .layers = {{.kind = LAYER_DENSE, .outputs = 64, .relu = true},
+               {.kind = LAYER_DENSE, .outputs = CLASS_COUNT}},
+};
+
+/*
+ * 28 x 28 - 9 x 9 x 8 - 4 x 4 x 16 - 10: forward and backward in twice the small MLP's time, and as good on
+ * Fashion-MNIST (87 % after six epochs). A first kernel of 5 x 5 with stride 2 takes more than twice as long,
+ * for its 144 positions and for rows of five pixels, which fill no vector; 4 x 4 with stride 4 takes little
+ * more than half, but its windows do not overlap, and its loss after four epochs is 0.375, not 0.345.
+ */
+const struct network_plan network_convolutional = {
+    .name = "conv",
+    .layer_count = 3,
+    .layers = {{.kind = LAYER_CONVOLUTION, .outputs = 8, .kernel = 4, .stride = 3, .relu = true},
+               {.kind = LAYER_CONVOLUTION, .outputs = 16, .kernel = 3, .stride = 2, .relu = true},
+               {.kind = LAYER_DENSE, .outputs = CLASS_COUNT}},
+};
+
+const struct network_plan *network_find(const char *name) {
+    static const struct network_plan *const plans[] = {&network_mlp, &network_small_mlp,
+                                                       &network_convolutional};
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; ++i)
+        if (strcmp(plans[i]->name, name) == 0)
+            return plans[i];
+    return NULL;
+}
+
+static void connect_layers(struct network *network) {
+    const struct network_plan *plan = network->plan;
+    size_t side = IMAGE_SIDE, channels = 1;
+    for (size_t i = 0; i < plan->layer_count; ++i) {
+        struct layer *layer = &network->layers[i];
+        *layer = layer_create(&plan->layers[i], side, channels);
+        side = layer->output_side;
+        channels = layer->plan.outputs;
+        network->lengths[2 * i] = layer->unit_inputs * layer->plan.outputs;
+        network->lengths[2 * i + 1] = layer->plan.outputs;
+    }
+}
+
+static bool allocate_layer(struct network *network, size_t i) {
+    const struct layer *layer = &network->layers[i];
+    bool last = i + 1 == network->plan->layer_count;
+    size_t length = network->capacity * layer->output_length;
+    size_t scratch_length = layer_scratch_length(layer, network->capacity);
+    network->outputs[i] = malloc(length * sizeof(float));
+    network->output_gradients[i] = last ? network->outputs[i] : malloc(length * sizeof(float));
+    network->scratch[i] = scratch_length > 0 ? malloc(scratch_length * sizeof(float)) : NULL;
+    return network->outputs[i] != NULL && network->output_gradients[i] != NULL &&
+           (network->scratch[i] != NULL || scratch_length == 0);
+}
+
+bool network_create(struct network *network, const struct network_plan *plan, size_t capacity) {
+    *network = (struct network){.plan = plan, .capacity = capacity, .scale = 1.0f / 255.0f};
+    network->tensor_count = 2 * plan->layer_count;
+    connect_layers(network);
     network->input = malloc(capacity * IMAGE_PIXELS * sizeof(float));
-    network->hidden = malloc(capacity * HIDDEN_UNITS * sizeof(float));
-    network->hidden_gradient = malloc(capacity * HIDDEN_UNITS * sizeof(float));
-    network->output = malloc(capacity * CLASS_COUNT * sizeof(float));
     network->labels = malloc(capacity);
-    return network->input != NULL && network->hidden != NULL && network->hidden_gradient != NULL &&
-           network->output != NULL && network->labels != NULL;
+    bool complete = network->input != NULL && network->labels != NULL;
+    for (size_t i = 0; i < plan->layer_count; ++i)
+        complete = allocate_layer(network, i) && complete;
+    return complete;
 }
 
 void network_destroy(struct network *network) {
     free(network->input);
-    free(network->hidden);
-    free(network->hidden_gradient);
-    free(network->output);
     free(network->labels);
+    for (size_t i = 0; i < LAYERS_MAXIMUM; ++i) {
+        if (network->output_gradients[i] != network->outputs[i])
+            free(network->output_gradients[i]);
+        free(network->outputs[i]);
+        free(network->scratch[i]);
+    }
     *network = (struct network){.capacity = 0};
+}
+
+const char *network_tensor_name(size_t tensor) {
+    static const char *const names[TENSORS_MAXIMUM] = {"1.weight", "1.bias", "2.weight", "2.bias",
+                                                       "3.weight", "3.bias", "4.weight", "4.bias"};
+    return names[tensor];
 }
 
 static void draw_weights(float *weights, size_t inputs, size_t outputs, struct random_source *random) {
@@ -42,10 +109,11 @@ static void draw_weights(float *weights, size_t inputs, size_t outputs, struct r
 }
 
 void network_initialise(struct network *network, struct random_source *random) {
-    draw_weights(network->parameters[WEIGHT_1], IMAGE_PIXELS, HIDDEN_UNITS, random);
-    draw_weights(network->parameters[WEIGHT_2], HIDDEN_UNITS, CLASS_COUNT, random);
-    memset(network->parameters[BIAS_1], 0, network_lengths[BIAS_1] * sizeof(float));
-    memset(network->parameters[BIAS_2], 0, network_lengths[BIAS_2] * sizeof(float));
+    for (size_t i = 0; i < network->plan->layer_count; ++i) {
+        const struct layer *layer = &network->layers[i];
+        draw_weights(network->parameters[2 * i], layer->unit_inputs, layer->plan.outputs, random);
+        memset(network->parameters[2 * i + 1], 0, network->lengths[2 * i + 1] * sizeof(float));
+    }
 }
 
 void network_normalise(struct network *network, const struct labelled_images *images) {
@@ -70,34 +138,31 @@ void network_load(struct network *network, const struct labelled_images *images,
         size_t image = order != NULL ? order[first + row] : first + row;
         const uint8_t *pixels = images->pixels + image * IMAGE_PIXELS;
         float *input = network->input + row * IMAGE_PIXELS;
+#pragma omp simd
         for (size_t i = 0; i < IMAGE_PIXELS; ++i)
             input[i] = network->scale * (float)pixels[i] + network->shift;
         network->labels[row] = images->labels[image];
     }
 }
 
-/* result (rows x columns) = left (rows x inner) * right (inner x columns) + the bias in every row. */
-static void multiply_add_bias(float *result, const float *left, const float *right, const float *bias,
-                              size_t rows, size_t inner, size_t columns) {
-    for (size_t row = 0; row < rows; ++row)
-        memcpy(result + row * columns, bias, columns * sizeof(float));
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)columns, (int)inner, 1.0f, left,
-                (int)inner, right, (int)columns, 1.0f, result, (int)columns);
+static const float *layer_input(const struct network *network, size_t layer) {
+    return layer > 0 ? network->outputs[layer - 1] : network->input;
+}
+
+static float *scores_of(const struct network *network) {
+    return network->outputs[network->plan->layer_count - 1];
 }
 
 void network_forward(struct network *network, size_t count) {
-    multiply_add_bias(network->hidden, network->input, network->parameters[WEIGHT_1],
-                      network->parameters[BIAS_1], count, IMAGE_PIXELS, HIDDEN_UNITS);
-    for (size_t i = 0; i < count * HIDDEN_UNITS; ++i)
-        network->hidden[i] = network->hidden[i] > 0.0f ? network->hidden[i] : 0.0f;
-    multiply_add_bias(network->output, network->hidden, network->parameters[WEIGHT_2],
-                      network->parameters[BIAS_2], count, HIDDEN_UNITS, CLASS_COUNT);
+    for (size_t i = 0; i < network->plan->layer_count; ++i)
+        layer_forward(&network->layers[i], network->parameters[2 * i], network->parameters[2 * i + 1],
+                      layer_input(network, i), count, network->scratch[i], network->outputs[i]);
 }
 
 size_t network_count_correct(const struct network *network, size_t count) {
     size_t correct = 0;
     for (size_t row = 0; row < count; ++row) {
-        const float *scores = network->output + row * CLASS_COUNT;
+        const float *scores = scores_of(network) + row * CLASS_COUNT;
         int best = 0;
         for (int class = 1; class < CLASS_COUNT; ++class)
             if (scores[class] > scores[best])
@@ -110,7 +175,7 @@ size_t network_count_correct(const struct network *network, size_t count) {
 double network_loss(struct network *network, size_t count) {
     double loss = 0.0;
     for (size_t row = 0; row < count; ++row) {
-        float *scores = network->output + row * CLASS_COUNT;
+        float *scores = scores_of(network) + row * CLASS_COUNT;
         int label = network->labels[row];
         float highest = scores[0], sum = 0.0f;
         for (int class = 1; class < CLASS_COUNT; ++class)
@@ -128,30 +193,16 @@ double network_loss(struct network *network, size_t count) {
     return loss;
 }
 
-/* gradient (inputs x outputs) = transposed input (rows x inputs) * output_gradient (rows x outputs). */
-static void weight_gradient(float *gradient, const float *input, const float *output_gradient, size_t rows,
-                            size_t inputs, size_t outputs) {
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)inputs, (int)outputs, (int)rows, 1.0f, input,
-                (int)inputs, output_gradient, (int)outputs, 0.0f, gradient, (int)outputs);
-}
-
-static void bias_gradient(float *gradient, const float *output_gradient, size_t rows, size_t outputs) {
-    memset(gradient, 0, outputs * sizeof(float));
-    for (size_t row = 0; row < rows; ++row)
-        for (size_t i = 0; i < outputs; ++i)
-            gradient[i] += output_gradient[row * outputs + i];
-}
-
 void network_backward(struct network *network, size_t count) {
-    weight_gradient(network->gradients[WEIGHT_2], network->hidden, network->output, count, HIDDEN_UNITS,
-                    CLASS_COUNT);
-    bias_gradient(network->gradients[BIAS_2], network->output, count, CLASS_COUNT);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, HIDDEN_UNITS, CLASS_COUNT, 1.0f,
-                network->output, CLASS_COUNT, network->parameters[WEIGHT_2], CLASS_COUNT, 0.0f,
-                network->hidden_gradient, HIDDEN_UNITS);
-    for (size_t i = 0; i < count * HIDDEN_UNITS; ++i)
-        network->hidden_gradient[i] = network->hidden[i] > 0.0f ? network->hidden_gradient[i] : 0.0f;
-    weight_gradient(network->gradients[WEIGHT_1], network->input, network->hidden_gradient, count,
-                    IMAGE_PIXELS, HIDDEN_UNITS);
-    bias_gradient(network->gradients[BIAS_1], network->hidden_gradient, count, HIDDEN_UNITS);
+    for (size_t i = network->plan->layer_count; i-- > 0;) {
+        const struct layer *layer = &network->layers[i];
+        const float *gradient = network->output_gradients[i];
+        layer_parameter_gradients(layer, layer_input(network, i), gradient, count, network->scratch[i],
+                                  network->gradients[2 * i], network->gradients[2 * i + 1]);
+        if (i == 0)
+            break;
+        float *below = network->output_gradients[i - 1];
+        layer_input_gradient(layer, network->parameters[2 * i], gradient, count, network->scratch[i], below);
+        layer_relu_gradient(&network->layers[i - 1], network->outputs[i - 1], count, below);
+    }
 }

@@ -1,43 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A network of one hidden layer, 784-256-10, ReLU, softmax with cross-entropy: forward, loss and backward on
- * mini-batches, matrix products by CBLAS. Row-major throughout: one row per image.
+ * Networks of dense and convolutional layers, softmax with cross-entropy: forward, loss and backward on
+ * mini-batches, matrix products by CBLAS.
+ *
+ * Each layer has two tensors, weights and bias. Weights are row-major, inputs of a unit x outputs; in a
+ * convolution the inputs of a unit are kernel row x kernel column x channel. Activations are row-major with
+ * one row per image: units of a dense layer, position x channel of a convolution (NHWC).
  */
 #ifndef GLISSADE_CLI_NETWORK_H
 #define GLISSADE_CLI_NETWORK_H
 
 #include "dataset.h"
+#include "network_layer.h"
 #include "random.h"
 
-enum { HIDDEN_UNITS = 256 };
+enum { LAYERS_MAXIMUM = 4, TENSORS_MAXIMUM = 2 * LAYERS_MAXIMUM };
 
-enum network_tensor {
-    WEIGHT_1, /* IMAGE_PIXELS x HIDDEN_UNITS */
-    BIAS_1,
-    WEIGHT_2, /* HIDDEN_UNITS x CLASS_COUNT */
-    BIAS_2,
-    NETWORK_TENSORS
+/* The last layer is dense with CLASS_COUNT outputs and without ReLU; no convolution follows a dense layer. */
+struct network_plan {
+    const char *name;
+    size_t layer_count;
+    struct layer_plan layers[LAYERS_MAXIMUM];
 };
 
-extern const size_t network_lengths[NETWORK_TENSORS];
+extern const struct network_plan network_mlp;           /* "mlp": 784-256-10 */
+extern const struct network_plan network_small_mlp;     /* "small-mlp": 784-64-10 */
+extern const struct network_plan network_convolutional; /* "conv"; see network.c */
+
+/* NULL if there is none of that name. */
+const struct network_plan *network_find(const char *name);
 
 struct network {
-    float *parameters[NETWORK_TENSORS]; /* the caller's, as are the gradients */
-    float *gradients[NETWORK_TENSORS];
-    size_t capacity;        /* images that the buffers hold */
-    float scale, shift;     /* a pixel enters as scale * pixel + shift */
-    float *input;           /* capacity x IMAGE_PIXELS */
-    float *hidden;          /* capacity x HIDDEN_UNITS, after ReLU */
-    float *hidden_gradient; /* capacity x HIDDEN_UNITS */
-    float *output;          /* capacity x CLASS_COUNT: scores, then their gradients */
-    uint8_t *labels;        /* capacity */
+    const struct network_plan *plan;
+    struct layer layers[LAYERS_MAXIMUM];
+    size_t tensor_count; /* 2 * layer_count: weights and bias of the first layer, of the second, ... */
+    size_t lengths[TENSORS_MAXIMUM];    /* in elements */
+    float *parameters[TENSORS_MAXIMUM]; /* the caller's, as are the gradients */
+    float *gradients[TENSORS_MAXIMUM];
+    size_t capacity;                /* images that the buffers hold */
+    float scale, shift;             /* a pixel enters as scale * pixel + shift */
+    float *input;                   /* capacity x IMAGE_PIXELS */
+    float *outputs[LAYERS_MAXIMUM]; /* capacity x output_length, after ReLU; last: scores, then gradients */
+    float *output_gradients[LAYERS_MAXIMUM]; /* likewise; of the last layer the same array as its outputs */
+    float *scratch[LAYERS_MAXIMUM];          /* a convolution's; see network_layer.h */
+    uint8_t *labels;                         /* capacity */
 };
 
-/* Allocates the buffers; returns false if memory is short. The parameters are not touched. */
-bool network_create(struct network *network, size_t capacity);
+/*
+ * Works out the tensors and allocates the buffers; returns false if memory is short, and network_destroy is
+ * still due. The caller sets parameters[] and gradients[] afterwards.
+ */
+bool network_create(struct network *network, const struct network_plan *plan, size_t capacity);
 void network_destroy(struct network *network);
 
-/* Draws weights as He et al. (2015) do for ReLU, uniformly with variance 2 / inputs; biases are 0. */
+/* "1.weight", "1.bias", "2.weight", ... of tensor 0, 1, 2, ...; static. */
+const char *network_tensor_name(size_t tensor);
+
+/*
+ * Draws weights as He et al. (2015) do for ReLU, uniformly with variance 2 / inputs of a unit; biases are 0.
+ */
 void network_initialise(struct network *network, struct random_source *random);
 
 /* Makes pixels enter with the mean 0 and the variance 1 over these images. */
@@ -55,7 +76,7 @@ size_t network_count_correct(const struct network *network, size_t count);
 /* Turns the scores into their gradients; returns the sum of the images' losses. */
 double network_loss(struct network *network, size_t count);
 
-/* Writes every gradient anew (nothing is accumulated, so none needs zeroing), after network_loss. */
+/* Writes every gradient anew (nothing is accumulated, so none needs zeroing); once after network_loss. */
 void network_backward(struct network *network, size_t count);
 
 #endif

@@ -47,3 +47,12 @@ uint32_t random_below(struct random_source *random, uint32_t bound) {
 float random_uniform(struct random_source *random, float low, float high) {
     return low + (high - low) * ((float)(random_bits(random) >> 40) * 0x1p-24f);
 }
+
+void random_shuffle(struct random_source *random, uint32_t *items, size_t count) {
+    for (size_t i = count; i > 1; --i) {
+        size_t other = random_below(random, (uint32_t)i);
+        uint32_t kept = items[i - 1];
+        items[i - 1] = items[other];
+        items[other] = kept;
+    }
+}

@@ -8,6 +8,7 @@
 #ifndef GLISSADE_CLI_RANDOM_H
 #define GLISSADE_CLI_RANDOM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct random_source {
@@ -24,5 +25,8 @@ uint32_t random_below(struct random_source *random, uint32_t bound);
 
 /* At least low and below high, in steps of (high - low) / 2^24. */
 float random_uniform(struct random_source *random, float low, float high);
+
+/* Puts the items into an order drawn anew: Fisher and Yates's shuffle, by Durstenfeld's loop. */
+void random_shuffle(struct random_source *random, uint32_t *items, size_t count);
 
 #endif

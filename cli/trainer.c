@@ -25,30 +25,32 @@ static enum exit_code report_memory(void) {
 }
 
 static enum exit_code create_arrays(struct trainer *trainer) {
+    struct network *network = &trainer->network;
     glissade_error error;
-    glissade_status status = glissade_arrays_create(trainer->optimizer, network_lengths, NETWORK_TENSORS,
-                                                    &trainer->parameters, &error);
+    glissade_status status = glissade_arrays_create(trainer->optimizer, network->lengths,
+                                                    network->tensor_count, &trainer->parameters, &error);
     if (status == GLISSADE_STATUS_OK)
-        status = glissade_arrays_create(trainer->optimizer, network_lengths, NETWORK_TENSORS,
+        status = glissade_arrays_create(trainer->optimizer, network->lengths, network->tensor_count,
                                         &trainer->gradients, &error);
     if (status != GLISSADE_STATUS_OK) {
         report_error("train: %s", error.message);
         return report_exit_code(status);
     }
-    for (size_t i = 0; i < NETWORK_TENSORS; ++i) {
-        trainer->network.parameters[i] = glissade_arrays_get(trainer->parameters, i);
-        trainer->network.gradients[i] = glissade_arrays_get(trainer->gradients, i);
+    for (size_t i = 0; i < network->tensor_count; ++i) {
+        network->parameters[i] = glissade_arrays_get(trainer->parameters, i);
+        network->gradients[i] = glissade_arrays_get(trainer->gradients, i);
     }
     return EXIT_CODE_OK;
 }
 
 static enum exit_code add_group(struct trainer *trainer) {
-    glissade_tensor tensors[NETWORK_TENSORS];
-    for (size_t i = 0; i < NETWORK_TENSORS; ++i) {
+    const struct network *network = &trainer->network;
+    glissade_tensor tensors[TENSORS_MAXIMUM];
+    for (size_t i = 0; i < network->tensor_count; ++i) {
         glissade_tensor_init(&tensors[i], sizeof tensors[i]);
-        tensors[i].parameter = trainer->network.parameters[i];
-        tensors[i].gradient = trainer->network.gradients[i];
-        tensors[i].length = network_lengths[i];
+        tensors[i].parameter = network->parameters[i];
+        tensors[i].gradient = network->gradients[i];
+        tensors[i].length = network->lengths[i];
     }
     glissade_sgd_options options;
     glissade_sgd_options_init(&options, sizeof options);
@@ -58,8 +60,8 @@ static enum exit_code add_group(struct trainer *trainer) {
     options.weight_decay = trainer->settings.weight_decay;
     options.nesterov = trainer->settings.nesterov;
     options.debias = trainer->settings.debias;
-    glissade_status status =
-        glissade_optimizer_add_sgd(trainer->optimizer, tensors, NETWORK_TENSORS, &options, &trainer->group);
+    glissade_status status = glissade_optimizer_add_sgd(trainer->optimizer, tensors, network->tensor_count,
+                                                        &options, &trainer->group);
     if (status != GLISSADE_STATUS_OK)
         return report_optimizer("train", trainer->optimizer, status);
     return EXIT_CODE_OK;
@@ -95,7 +97,7 @@ enum exit_code trainer_create(struct trainer *trainer, const struct train_settin
         trainer->settings.batch_size = dataset->train.count;
     size_t capacity = trainer->settings.batch_size > TEST_BATCH ? trainer->settings.batch_size : TEST_BATCH;
     trainer->order = malloc(dataset->train.count * sizeof *trainer->order);
-    if (!network_create(&trainer->network, capacity) || trainer->order == NULL)
+    if (!network_create(&trainer->network, &network_mlp, capacity) || trainer->order == NULL)
         return report_memory();
 
     enum exit_code exit_code = create_optimizer(trainer);
@@ -120,16 +122,6 @@ void trainer_destroy(struct trainer *trainer) {
     network_destroy(&trainer->network);
     free(trainer->order);
     trainer->order = NULL;
-}
-
-/* Fisher and Yates's, by Durstenfeld's loop. */
-static void shuffle(struct trainer *trainer) {
-    for (size_t i = trainer->dataset->train.count - 1; i > 0; --i) {
-        size_t other = random_below(&trainer->shuffle, (uint32_t)(i + 1));
-        uint32_t kept = trainer->order[i];
-        trainer->order[i] = trainer->order[other];
-        trainer->order[other] = kept;
-    }
 }
 
 static double test_accuracy(struct trainer *trainer) {
@@ -174,7 +166,7 @@ static glissade_status train_epoch(struct trainer *trainer, uint64_t epoch, stru
     char label[64];
     snprintf(label, sizeof label, "epoch %" PRIu64 "/%" PRIu64, epoch, settings->epochs);
     double before = clock_seconds();
-    shuffle(trainer);
+    random_shuffle(&trainer->shuffle, trainer->order, image_count);
     for (size_t first = 0; first < image_count; first += batch_size) {
         size_t count = image_count - first < batch_size ? image_count - first : batch_size;
         double done = ((double)(epoch - 1) + (double)first / (double)image_count) / (double)settings->epochs;

@@ -6,59 +6,8 @@
 #
 # Usage: run.sh PATH-OF-GLISSADE
 
-set -u
-glissade=$1
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
-trap 'exit 1' HUP INT TERM
-out=$folder/stdout
-err=$folder/stderr
-number=0
-
-# ok CONDITION-STATUS DESCRIPTION: one line of TAP; what the command printed is shown on failure.
-ok() {
-    number=$((number + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $number - $2"
-    else
-        echo "not ok $number - $2"
-        sed 's/^/# stdout: /' "$out" | head -n 20
-        sed 's/^/# stderr: /' "$err" | head -n 20
-    fi
-}
-
-run() {
-    "$glissade" "$@" >"$out" 2>"$err" </dev/null
-    code=$?
-}
-
-# succeeds DESCRIPTION ARGUMENT...: exit code 0.
-succeeds() {
-    description=$1
-    shift
-    run "$@"
-    [ "$code" -eq 0 ]
-    ok $? "$description"
-}
-
-# fails CODE TEXT DESCRIPTION ARGUMENT...: that exit code, nothing on stdout, one line on stderr that begins
-# with "glissade: " and holds TEXT.
-fails() {
-    expected=$1
-    text=$2
-    description=$3
-    shift 3
-    run "$@"
-    [ "$code" -eq "$expected" ] && [ ! -s "$out" ] && [ "$(wc -l <"$err")" -eq 1 ] &&
-        grep -q '^glissade: ' "$err" && grep -qF -e "$text" "$err"
-    ok $? "$description"
-}
-
-# prints TEXT DESCRIPTION: the last command printed TEXT on stdout.
-prints() {
-    grep -qF -e "$1" "$out"
-    ok $? "$2"
-}
+# shellcheck source=tests/cli/support.sh
+. "$(dirname "$0")/support.sh"
 
 # is_json DESCRIPTION: stdout holds one JSON object and nothing else. A small parser: strings become "s", the
 # other scalars "v", then objects and arrays of scalars fold until one object is left.
@@ -81,40 +30,13 @@ is_json() {
 
 # ---- data files ----
 
-# header MAGIC-BYTE NUMBER...: an idx header of unsigned bytes, its lengths below 65,536.
-# shellcheck disable=SC2059 # the format is an octal escape made from the number
-header() {
-    printf '\000\000\010'
-    printf "\\$(printf '%03o' "$1")"
-    shift
-    for length in "$@"; do
-        printf '\000\000'
-        printf "\\$(printf '%03o' $((length / 256)))\\$(printf '%03o' $((length % 256)))"
-    done
-}
-
-# labels COUNT, images COUNT: the contents of idx files; a label is its index modulo 10.
-labels() {
-    header 1 "$1"
-    awk -v count="$1" 'BEGIN { for (i = 0; i < count; ++i) printf "%d", i % 10 }' |
-        tr '0123456789' '\000\001\002\003\004\005\006\007\010\011'
-}
-images() {
-    header 3 "$1" 28 28
-    awk -v count="$1" 'BEGIN { for (i = 0; i < count * 784; ++i) printf "%c", 32 + (i * 7 + int(i / 784)) % 90 }'
-}
-
 # good_folder NAME: a folder of 40 training and 20 test images.
 good_folder() {
     mkdir "$folder/$1"
     cp "$folder"/original/* "$folder/$1"
 }
 
-mkdir "$folder/original"
-images 40 | gzip -1 >"$folder/original/train-images-idx3-ubyte.gz"
-labels 40 | gzip -1 >"$folder/original/train-labels-idx1-ubyte.gz"
-images 20 | gzip -1 >"$folder/original/t10k-images-idx3-ubyte.gz"
-labels 20 | gzip -1 >"$folder/original/t10k-labels-idx1-ubyte.gz"
+data_folder original
 
 # damaged NAME FILE TEXT DESCRIPTION: trains on folder NAME, whose FILE has been damaged, and expects a message
 # that names the file and holds TEXT.
