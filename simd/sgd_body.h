@@ -129,16 +129,6 @@ static VF_INLINE void sgd_ahead(const sgd_arrays *x, size_t i, size_t lead, sgd_
         gls_prefetch(x->r, i, lead, 3, 1);
 }
 
-static VF_INLINE void sgd_enter(sgd_arrays *x, size_t stream, sgd_kind kind) {
-    if (kind.deferred)
-        gls_squares_enter(x->squares, stream);
-}
-
-static VF_INLINE void sgd_leave(sgd_arrays *x, size_t stream, sgd_kind kind) {
-    if (kind.deferred)
-        gls_squares_leave(x->squares, stream);
-}
-
 static VF_INLINE size_t sgd_run(const gls_sgd_scalars *scalars, sgd_arrays x, const gls_residual *residual,
                                 size_t n, const gls_walk *walk, sgd_kind kind) {
     const sgd_vectors c = sgd_broadcast(scalars, kind.deferred ? residual->tau : 0);
@@ -146,19 +136,15 @@ static VF_INLINE size_t sgd_run(const gls_sgd_scalars *scalars, sgd_arrays x, co
     if (kind.deferred) {
         x.r = residual->r;
         x.squares = &squares;
-        gls_squares_start(&squares, residual->sums, walk);
+        gls_squares_start(&squares, residual->sums, n, walk);
     }
 #define SGD_WHOLE(i)       sgd_whole(&c, &x, i, kind)
 #define SGD_PART(i, left)  sgd_part(&c, &x, i, left, kind)
 #define SGD_AHEAD(i, lead) sgd_ahead(&x, i, lead, kind)
-#define SGD_ENTER(stream)  sgd_enter(&x, stream, kind)
-#define SGD_LEAVE(stream)  sgd_leave(&x, stream, kind)
-    GLS_WALK_IN_TURN(n, walk, SGD_ENTER, SGD_LEAVE, SGD_WHOLE, SGD_PART, SGD_AHEAD);
+    GLS_WALK(n, walk, SGD_WHOLE, SGD_PART, SGD_AHEAD);
 #undef SGD_WHOLE
 #undef SGD_PART
 #undef SGD_AHEAD
-#undef SGD_ENTER
-#undef SGD_LEAVE
     if (kind.deferred)
         gls_squares_finish(&squares, n);
     return n - x.waiting;

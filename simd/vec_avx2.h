@@ -13,9 +13,6 @@ enum { VF_LANES = 8 };
 
 typedef __m256 vf;
 typedef __m256 vf_mask;
-typedef struct vd {
-    __m256d low, high;
-} vd;
 
 static VF_INLINE vf vf_load(const float *x) {
     return _mm256_loadu_ps(x);
@@ -94,19 +91,11 @@ static VF_INLINE size_t vf_count(vf_mask mask, size_t lanes) {
     return (size_t)__builtin_popcount((unsigned)_mm256_movemask_ps(mask) & ((1u << lanes) - 1u));
 }
 
-static VF_INLINE vd vd_load(const double *x) {
-    return (vd){_mm256_loadu_pd(x), _mm256_loadu_pd(x + 4)};
-}
-
-static VF_INLINE void vd_store(double *x, vd v) {
-    _mm256_storeu_pd(x, v.low);
-    _mm256_storeu_pd(x + 4, v.high);
-}
-
-static VF_INLINE vd vd_add_squares(vd sums, vf x) {
+static VF_INLINE void vf_add_squares(double *sums, vf x) {
     const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(x)),
                   high = _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
-    return (vd){_mm256_fmadd_pd(low, low, sums.low), _mm256_fmadd_pd(high, high, sums.high)};
+    _mm256_storeu_pd(sums, _mm256_fmadd_pd(low, low, _mm256_loadu_pd(sums)));
+    _mm256_storeu_pd(sums + 4, _mm256_fmadd_pd(high, high, _mm256_loadu_pd(sums + 4)));
 }
 
 #endif

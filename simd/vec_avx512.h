@@ -13,9 +13,6 @@ enum { VF_LANES = 16 };
 
 typedef __m512 vf;
 typedef __mmask16 vf_mask;
-typedef struct vd {
-    __m512d low, high;
-} vd;
 
 static VF_INLINE vf vf_load(const float *x) {
     return _mm512_loadu_ps(x);
@@ -94,19 +91,11 @@ static VF_INLINE size_t vf_count(vf_mask mask, size_t lanes) {
     return (size_t)__builtin_popcount((unsigned)mask & ((1u << lanes) - 1u));
 }
 
-static VF_INLINE vd vd_load(const double *x) {
-    return (vd){_mm512_loadu_pd(x), _mm512_loadu_pd(x + 8)};
-}
-
-static VF_INLINE void vd_store(double *x, vd v) {
-    _mm512_storeu_pd(x, v.low);
-    _mm512_storeu_pd(x + 8, v.high);
-}
-
-static VF_INLINE vd vd_add_squares(vd sums, vf x) {
+static VF_INLINE void vf_add_squares(double *sums, vf x) {
     const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(x)),
                   high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1));
-    return (vd){_mm512_fmadd_pd(low, low, sums.low), _mm512_fmadd_pd(high, high, sums.high)};
+    _mm512_storeu_pd(sums, _mm512_fmadd_pd(low, low, _mm512_loadu_pd(sums)));
+    _mm512_storeu_pd(sums + 8, _mm512_fmadd_pd(high, high, _mm512_loadu_pd(sums + 8)));
 }
 
 #endif

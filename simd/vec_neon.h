@@ -13,9 +13,6 @@ enum { VF_LANES = 4 };
 
 typedef float32x4_t vf;
 typedef uint32x4_t vf_mask;
-typedef struct vd {
-    float64x2_t low, high;
-} vd;
 
 static VF_INLINE vf vf_load(const float *x) {
     return vld1q_f32(x);
@@ -103,18 +100,10 @@ static VF_INLINE size_t vf_count(vf_mask mask, size_t lanes) {
     return (size_t)__builtin_popcount(vaddvq_u32(vandq_u32(mask, vld1q_u32(bits))) & ((1u << lanes) - 1u));
 }
 
-static VF_INLINE vd vd_load(const double *x) {
-    return (vd){vld1q_f64(x), vld1q_f64(x + 2)};
-}
-
-static VF_INLINE void vd_store(double *x, vd v) {
-    vst1q_f64(x, v.low);
-    vst1q_f64(x + 2, v.high);
-}
-
-static VF_INLINE vd vd_add_squares(vd sums, vf x) {
+static VF_INLINE void vf_add_squares(double *sums, vf x) {
     const float64x2_t low = vcvt_f64_f32(vget_low_f32(x)), high = vcvt_high_f64_f32(x);
-    return (vd){vfmaq_f64(sums.low, low, low), vfmaq_f64(sums.high, high, high)};
+    vst1q_f64(sums, vfmaq_f64(vld1q_f64(sums), low, low));
+    vst1q_f64(sums + 2, vfmaq_f64(vld1q_f64(sums + 2), high, high));
 }
 
 #endif

@@ -15,9 +15,7 @@
  *   vf_select(mask, a, b)      a where the mask holds, else b
  *   vf_xor, vf_xor_lanes       exclusive or of the bits; of all lanes down to 32 bits
  *   vf_count(mask, lanes)      in how many of the first `lanes` lanes, up to VF_LANES, the mask holds
- *   vd                         VF_LANES doubles
- *   vd_load, vd_store          VF_LANES elements, any alignment
- *   vd_add_squares(sums, x)    sums + x x, the squares of floats added in double, rounded once
+ *   vf_add_squares(sums, x)    sums[l] + x[l]^2, rounded once to double, to VF_LANES doubles of any alignment
  *
  * tests/vocabulary holds each instruction set to this.
  */
@@ -32,7 +30,6 @@ enum { VF_LANES = 1 };
 
 typedef float vf;
 typedef _Bool vf_mask;
-typedef double vd;
 
 static VF_INLINE vf vf_load(const float *x) {
     return *x;
@@ -111,17 +108,9 @@ static VF_INLINE size_t vf_count(vf_mask mask, size_t lanes) {
     return lanes ? mask : 0;
 }
 
-static VF_INLINE vd vd_load(const double *x) {
-    return *x;
-}
-
-static VF_INLINE void vd_store(double *x, vd v) {
-    *x = v;
-}
-
 /* The square is exact in double, so that this sum rounds as a fused one does. */
-static VF_INLINE vd vd_add_squares(vd sums, vf x) {
-    return sums + (double)x * (double)x;
+static VF_INLINE void vf_add_squares(double *sums, vf x) {
+    *sums += (double)x * (double)x;
 }
 
 #endif

@@ -3,8 +3,6 @@
  * GLS_WALK(n, walk, whole, part, ahead): visits elements 0 to n - 1, each once. whole(i) handles VF_LANES
  * elements from i, part(i, left) the last left < VF_LANES of them, ahead(i, lead) prefetches for a cache line
  * that starts at i; what it names may lie past the end. All three are macros of the including body.
- * GLS_WALK_IN_TURN is told besides when one of several pages is turned to and left again, enter(stream) and
- * leave(stream), for bodies that keep something for each.
  *
  * On data that comes from memory the step's speed is the number of lines that the core keeps in flight, and
  * the hardware prefetchers follow one stream a page. Visiting several pages in turn gives them several
@@ -30,10 +28,6 @@ enum {
 };
 
 #define GLS_WALK(n, walk, whole, part, ahead)                                                                \
-    GLS_WALK_IN_TURN(n, walk, GLS_WALK_TURNS, GLS_WALK_TURNS, whole, part, ahead)
-#define GLS_WALK_TURNS(stream) ((void)0)
-
-#define GLS_WALK_IN_TURN(n, walk, enter, leave, whole, part, ahead)                                          \
     do {                                                                                                     \
         size_t walk_i = 0;                                                                                   \
         const size_t walk_n = (n), walk_streams = (walk)->streams, walk_lead = (walk)->lead;                 \
@@ -41,12 +35,9 @@ enum {
             for (; walk_n - walk_i >= walk_streams * GLS_WALK_BLOCK;                                         \
                  walk_i += walk_streams * GLS_WALK_BLOCK)                                                    \
                 for (size_t walk_line = 0; walk_line < GLS_WALK_BLOCK; walk_line += GLS_WALK_VISIT)          \
-                    for (size_t walk_stream = 0; walk_stream < walk_streams; walk_stream++) {                \
-                        enter(walk_stream);                                                                  \
+                    for (size_t walk_stream = 0; walk_stream < walk_streams; walk_stream++)                  \
                         for (size_t walk_lane = 0; walk_lane < GLS_WALK_VISIT; walk_lane += VF_LANES)        \
                             whole(walk_i + walk_stream * GLS_WALK_BLOCK + walk_line + walk_lane);            \
-                        leave(walk_stream);                                                                  \
-                    }                                                                                        \
         if (walk_lead)                                                                                       \
             for (; walk_n - walk_i >= GLS_WALK_LINE; walk_i += GLS_WALK_LINE) {                              \
                 ahead(walk_i, walk_lead);                                                                    \

@@ -5,8 +5,6 @@
 #include <float.h>
 #include <math.h>
 
-enum { UNITS_OF_BLOCK = GLS_BLOCK / GLS_SUM_UNIT };
-
 _Static_assert(GLS_CUT_UNIT % GLS_SUM_UNIT == 0, "a cut divides no unit");
 
 size_t gls_deferral_units(size_t n) {
@@ -37,27 +35,22 @@ static double sum_pairwise(double *x, size_t count) {
     return count ? x[0] : 0;
 }
 
-static void fold_block(const gls_deferral *deferral, size_t block, size_t n) {
-    const size_t begin = block * UNITS_OF_BLOCK, left = gls_deferral_units(n) - begin;
-    const size_t count = left < UNITS_OF_BLOCK ? left : UNITS_OF_BLOCK;
-    double sums[UNITS_OF_BLOCK];
+void gls_deferral_fold(const gls_deferral *deferral, size_t block, const double *units, size_t n) {
+    const size_t left = gls_deferral_units(n) - block * GLS_BLOCK_UNITS;
+    const size_t count = left < GLS_BLOCK_UNITS ? left : GLS_BLOCK_UNITS;
+    double sums[GLS_BLOCK_UNITS];
     for (size_t i = 0; i < count; i++)
-        sums[i] = deferral->units[begin + i];
+        sums[i] = units[i];
     deferral->blocks[block] = sum_pairwise(sums, count);
-}
-
-void gls_deferral_fold(const gls_deferral *deferral, gls_range range, size_t n) {
-    const size_t end = range.end == n ? gls_deferral_blocks(n) : range.end / GLS_BLOCK;
-    for (size_t block = gls_deferral_blocks(range.begin); block < end; block++)
-        fold_block(deferral, block, n);
 }
 
 void gls_deferral_fold_divided(const gls_deferral *deferral, const gls_plan *plan, uint32_t tensor,
                                size_t n) {
     for (uint32_t thread = 0; thread < plan->threads; thread++) {
         const gls_range range = gls_plan_range(plan, tensor, n, thread);
+        const size_t block = range.begin / GLS_BLOCK;
         if (range.begin < range.end && range.begin % GLS_BLOCK)
-            fold_block(deferral, range.begin / GLS_BLOCK, n);
+            gls_deferral_fold(deferral, block, deferral->units + block * GLS_BLOCK_UNITS, n);
     }
 }
 

@@ -11,10 +11,13 @@
 #include "kernel.h"
 #include "plan.h"
 
+enum { GLS_BLOCK_UNITS = GLS_BLOCK / GLS_SUM_UNIT };
+
 /* Beside gls_tensor and not in it: that is one cache line, and ten thousand small tensors read it every step. */
 typedef struct gls_deferral {
-    float *r;                /* residual; NULL if there never was one */
-    double *units;           /* sums of squares of s * gradient, one for each GLS_SUM_UNIT elements ... */
+    float *r;      /* residual; NULL if there never was one */
+    double *units; /* sums of squares of s * gradient, one for each GLS_SUM_UNIT elements of blocks that a cut
+                       divides ... */
     double *blocks;          /* ... and for each GLS_BLOCK */
     double rms;              /* of s * gradient in the last step, if the group deferred in it; else 0 */
     uint64_t acted;          /* elements that did in the last step */
@@ -35,9 +38,9 @@ size_t gls_deferral_blocks(size_t n);
 /* The magnitude from which on an element of the tensor acts in the next step. */
 float gls_deferral_tau(const gls_deferral *deferral, gls_threshold threshold);
 
-/* Sums up, unit by unit, the blocks that lie wholly in one owner's run; and those that a cut divides, once all
- * owners are through. The same block may be summed up again. */
-void gls_deferral_fold(const gls_deferral *deferral, gls_range range, size_t n);
+/* Sums up a block from its units; and all blocks that a cut divides, once every owner of a part has left its units
+ * with the tensor. The same block may be summed up again. */
+void gls_deferral_fold(const gls_deferral *deferral, size_t block, const double *units, size_t n);
 void gls_deferral_fold_divided(const gls_deferral *deferral, const gls_plan *plan, uint32_t tensor, size_t n);
 
 /* Ends a step of the tensor, in which it deferred or not; how many elements acted. */

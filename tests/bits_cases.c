@@ -60,7 +60,6 @@ bits_case bits_cases[] = {
 const size_t bits_case_count = sizeof bits_cases / sizeof *bits_cases;
 
 glissade_sgd_options bits_flat_options = {EWMA, COUPLED};
-glissade_sgd_options bits_flat_deferred_options = {EWMA, COUPLED, RELATIVE};
 
 static void complete(glissade_sgd_options *options) {
     glissade_sgd_options defaults;
@@ -74,5 +73,4 @@ void bits_cases_init(void) {
     for (size_t i = 0; i < bits_case_count; i++)
         complete(&bits_cases[i].options);
     complete(&bits_flat_options);
-    complete(&bits_flat_deferred_options);
 }

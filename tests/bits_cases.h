@@ -30,7 +30,7 @@ extern const size_t bits_lengths[BITS_TENSORS];
 
 extern bits_case bits_cases[];
 extern const size_t bits_case_count;
-extern glissade_sgd_options bits_flat_options, bits_flat_deferred_options;
+extern glissade_sgd_options bits_flat_options;
 
 /* Fills in what the table does not say; call it first. */
 void bits_cases_init(void);

@@ -66,9 +66,10 @@ typedef struct glissade_tensor {
     size_t length;   /* elements; 0 is legal */
     void *momentum;  /* `length` floats owned by the caller, which the first update overwrites; or NULL: the
                         library's */
-    void *residual; /* `length` floats owned by the caller, which count from the first step on, also without a
-                        threshold (that step then releases them): fill them with zeros, or with what was saved;
-                        or NULL: the library's, zeros, when the rule defers small gradients */
+    void *residual; /* `length` floats owned by the caller; or NULL: the library's, zeros, made when the group
+                        gets a threshold. What they hold is added to the gradient in the tensor's first step,
+                        whatever the threshold: fill them with zeros, or with what was saved. Refused together
+                        with an undampened first step */
 } glissade_tensor;
 
 /* Zeroes the first `size` bytes and records the size; call it with size = sizeof *tensor. */
@@ -166,8 +167,10 @@ glissade_status glissade_optimizer_set_counts(glissade_optimizer *optimizer, gli
 
 /*
  * Sets the root mean square of a tensor's last gradient, for a caller who restores the state of a group whose
- * threshold is relative to it: what glissade_optimizer_get_tensor gave. Returns OK, NULL_ARGUMENT, NOT_FOUND,
- * INVALID_OPTION (negative, or not 0 in a group that never had residuals), BUSY, FORKED.
+ * threshold is relative to it: what glissade_optimizer_get_tensor gave. Infinity and NaN, which a gradient can
+ * have made, are accepted: everything acts in the next step then, as it does after 0. Returns OK, NULL_ARGUMENT,
+ * NOT_FOUND, INVALID_OPTION (negative; or not 0 in a group that had neither a threshold nor a caller's residual),
+ * BUSY, FORKED.
  */
 GLISSADE_API
 glissade_status glissade_optimizer_set_gradient_rms(glissade_optimizer *optimizer, glissade_tensor_ref tensor,

@@ -99,9 +99,8 @@ typedef enum glissade_first_step {
 } glissade_first_step;
 
 typedef enum glissade_defer_unit {
-    GLISSADE_DEFER_UNIT_ABSOLUTE = 0, /* defer_threshold is a magnitude of s * gradient */
-    GLISSADE_DEFER_UNIT_GRADIENT_RMS =
-        1 /* a multiple of the root mean square of the tensor's last gradient */
+    GLISSADE_DEFER_UNIT_ABSOLUTE = 0,    /* a magnitude of s * gradient */
+    GLISSADE_DEFER_UNIT_GRADIENT_RMS = 1 /* a multiple of the RMS of the tensor's last gradient */
 } glissade_defer_unit;
 
 typedef struct glissade_sgd_options {
@@ -115,9 +114,9 @@ typedef struct glissade_sgd_options {
     bool nesterov;                  /* needs momentum; default false */
     bool debias;                    /* needs momentum and a DAMPENED first step; default false */
     bool maximize;                  /* ascend instead of descend; default false */
-    double defer_threshold; /* gradients below it are deferred: from FLT_MIN to FLT_MAX, and needs a DAMPENED
-                                       first step; or 0, the default: none are */
-    glissade_defer_unit defer_unit; /* what defer_threshold is measured in; default ABSOLUTE */
+    double defer_threshold;         /* elements below it are deferred: from FLT_MIN to FLT_MAX, in defer_unit;
+                                       needs a DAMPENED first step; or 0, the default: none are */
+    glissade_defer_unit defer_unit; /* default ABSOLUTE */
 } glissade_sgd_options;
 
 /* Writes every default into the first `size` bytes; call it with size = sizeof *options. */

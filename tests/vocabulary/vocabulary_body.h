@@ -151,7 +151,7 @@ static void try_add_squares(size_t count, findings *f) {
             sums[lane] = expected_sum(operands[1][i + lane]);
             wanted[lane] = expected_add_square(sums[lane], operands[0][i + lane]);
         }
-        vd_store(sums, vd_add_squares(vd_load(sums), operand(0, i)));
+        vf_add_squares(sums, operand(0, i));
         for (size_t lane = 0; lane < VF_LANES; lane++)
             if (expected_double_bits(sums[lane]) != wanted[lane]) {
                 found(f, "square of 0x%08x added in lane %zu is %a, should be 0x%016llx",
