@@ -31,7 +31,8 @@ static void print_help(void) {
         printf("  %-8s %s\n", commands[i].command->name, commands[i].command->summary);
     printf("\n'glissade COMMAND --help' lists a command's options; 'glissade --version' prints the version.\n"
            "\nExit codes: 0 success; 1 failure while running, such as a target accuracy missed; 2 a command "
-           "line,\nan environment variable or a data file that cannot be used.\n");
+           "line,\nan environment variable or a data file that cannot be used, or no gnuplot for a study's "
+           "figures.\n");
 }
 
 /* Output that could not be written (a full disk) is a failure, even when everything else went well. */

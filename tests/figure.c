@@ -171,6 +171,7 @@ Test(figure, draws_the_same_twice) {
     cr_assert(text != NULL && strstr(text, "</svg>") != NULL &&
               strstr(text, "width=\"400\" height=\"300\"") != NULL);
     cr_assert(strstr(text, folder) == NULL, "the figure tells its folder");
+    cr_assert(!figure_missing());
     expect_text(other, "figure.svg", text);
     free(text);
 }
@@ -189,14 +190,22 @@ Test(figure, failure_keeps_the_last_figure) {
     cr_assert(unlink(path) == 0 && rmdir(folder) == 0, "something unfinished was left behind");
 }
 
-Test(figure, no_gnuplot_is_no_failure) {
+Test(figure, no_gnuplot_is_remembered) {
     setenv("PATH", folder, 1);
     cr_redirect_stderr();
+    cr_assert(!figure_missing());
     for (int i = 0; i < 2; ++i)
         cr_assert_eq(figure_draw(folder, "figure", 400, 300, script), EXIT_CODE_OK);
     setenv("PATH", "/usr/bin:/bin", 1);
+    cr_assert(figure_missing());
     expect_one_line("note: gnuplot is not installed");
     cr_assert(rmdir(folder) == 0, "something was left behind");
+}
+
+Test(figure, networks) {
+    cr_assert_str_eq(figure_network("small-mlp"), "perceptron");
+    cr_assert_str_eq(figure_network("conv"), "convolutional");
+    cr_assert_str_eq(figure_network("mlp"), "mlp");
 }
 
 /* ---- colours ---- */

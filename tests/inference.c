@@ -205,6 +205,33 @@ Test(inference, ratios_of_censored_pairs) {
     cr_assert_eq(informative, 0);
 }
 
+/* Twice the ratio at every pair: twice the mean and twice its bounds, as the draws are the same. */
+Test(inference, mean_ratios_are_geometric) {
+    const double a[] = {2, 40, 800, NAN, 0}, b[] = {1, 10, 100, 1, 0}, twice[] = {4, 80, 1600, 1, INFINITY};
+    size_t informative = 0;
+    struct interval mean = inference_bootstrap_mean_ratio(a, b, 5, 999, 1, &informative);
+    cr_assert_eq(informative, 3);
+    cr_assert(near(mean.value, 4.0, 1e-14) && near(mean.low, 2.0, 1e-14) && near(mean.high, 8.0, 1e-14),
+              "%g [%g, %g]", mean.value, mean.low, mean.high);
+    struct interval doubled = inference_bootstrap_mean_ratio(twice, b, 3, 999, 1, NULL);
+    cr_assert(near(doubled.value, 8.0, 1e-14) && near(doubled.low, 4.0, 1e-14) &&
+              near(doubled.high, 16.0, 1e-14));
+    assert_interval(inference_bootstrap_mean_ratio(b, b, 3, 999, 1, NULL), 1.0, 1.0, 1.0);
+    assert_interval(inference_bootstrap_mean_ratio(NULL, NULL, 0, 999, 1, &informative), NAN, NAN, NAN);
+    cr_assert_eq(informative, 0);
+}
+
+/* Of four pairs with a = b but for one, 32 % of the resamples lack that one. */
+Test(inference, mean_ratios_of_censored_pairs) {
+    const double ones[] = {1, 1, 1, 1}, one_infinite[] = {1, INFINITY, 1, 1};
+    assert_interval(inference_bootstrap_mean_ratio(one_infinite, ones, 4, 999, 1, NULL), INFINITY, 1.0,
+                    INFINITY);
+    assert_interval(inference_bootstrap_mean_ratio(ones, one_infinite, 4, 999, 1, NULL), 0.0, 0.0, 1.0);
+    const double other_infinite[] = {1, 1, INFINITY, 1};
+    assert_interval(inference_bootstrap_mean_ratio(one_infinite, other_infinite, 4, 999, 1, NULL), NAN, NAN,
+                    NAN);
+}
+
 /* ---- The paired test ---- */
 
 /* References: scipy.stats.wilcoxon of sign * log(larger / smaller), zero_method "pratt", with all permutations of the

@@ -4,6 +4,7 @@
  * averages.
  */
 #include "averages.h"
+#include "figure.h"
 #include "study.h"
 
 #include <inttypes.h>
@@ -24,7 +25,8 @@ const struct command averages_command = {
         "closed\n"
         "form; with torch.optim.SGD's undampened first step as well.\n"
         "\n"
-        "The same seed gives the same tables. Figures need gnuplot (Debian package gnuplot-nox).\n",
+        "The same seed gives the same tables. Figures need gnuplot (Debian package gnuplot-nox): without it\n"
+        "the tables are written all the same, and the exit code is 2.\n",
 };
 
 /* A step at which at beta 0.99 the bias is far from forgotten. */
@@ -106,10 +108,12 @@ int averages_main(int argc, char **argv) {
     exit_code = compute(seed, &study);
     if (exit_code == EXIT_CODE_OK)
         exit_code = averages_write(&study, folder, force);
-    if (exit_code != EXIT_CODE_OK || quiet)
+    if (exit_code != EXIT_CODE_OK)
         return exit_code;
-    print_distances(&study);
-    print_variances(&study.variances);
-    printf("\nWritten to %s\n", folder);
-    return exit_code;
+    if (!quiet) {
+        print_distances(&study);
+        print_variances(&study.variances);
+        printf("\nWritten to %s\n", folder);
+    }
+    return figure_missing() ? EXIT_CODE_USAGE : EXIT_CODE_OK;
 }

@@ -98,7 +98,7 @@ struct batch_noise_sample {
     size_t checkpoint;
 };
 
-/* Returns false while a run is lacking, or if one ended early. */
+/* Returns false while a run is lacking, or if none has a part. */
 bool batch_noise_collect(const struct batch_design *design, const struct results *results, size_t network,
                          struct batch_noise_sample *sample);
 

@@ -184,7 +184,7 @@ static enum exit_code draw_steps(struct drawing *drawing) {
         const char *name = findings->design.networks[network]->name;
         const struct batch_scaling *policies = findings->networks[network].policies;
         fprintf(drawing->script, "set title '%s'\nset ylabel 'steps to loss %g' offset 1,0\nplot NaN notitle",
-                name, findings->design.loss_targets[network]);
+                figure_network(name), findings->design.loss_targets[network]);
         plot_perfect(drawing, &policies[BATCH_KEPT]);
         for (int policy = 0; policy < BATCH_POLICY_COUNT; ++policy) {
             plot_fit(drawing, &policies[policy], policy_lines[policy]);
@@ -224,7 +224,7 @@ static enum exit_code draw_samples(struct drawing *drawing) {
         for (size_t network = 0; network < design->network_count; ++network) {
             const char *name = design->networks[network]->name;
             fprintf(drawing->script, "set title '%s, %s'\nset ylabel 'images to loss %g' offset 0.5,0\n",
-                    name, linear != 0 ? "linear-scaling rate" : "fastest rate",
+                    figure_network(name), linear != 0 ? "linear-scaling rate" : "fastest rate",
                     design->loss_targets[network]);
             plot_samples(drawing, name, linear != 0 ? "linear" : "fastest");
         }
@@ -279,7 +279,7 @@ static enum exit_code draw_rates(struct drawing *drawing) {
     fputs("set format y '2^{%L}'; set logscale y 2\nset yrange [2.0**-10.5:2.0**4.5]\n", drawing->script);
     for (size_t network = 0; network < design->network_count; ++network) {
         fprintf(drawing->script, "set title '%s'\nset ylabel 'effective rate' offset 1,0\n",
-                design->networks[network]->name);
+                figure_network(design->networks[network]->name));
         plot_rate_lines(drawing, network);
         plot_rates(drawing, network);
         fputc('\n', drawing->script);
@@ -341,7 +341,7 @@ static enum exit_code draw_noise(struct drawing *drawing) {
         const char *name = findings->design.networks[network]->name;
         mark_critical(drawing, &findings->networks[network].policies[BATCH_KEPT],
                       findings->networks[network].noise.target_step);
-        fprintf(drawing->script, "set title '%s'\nset ylabel 'images' offset 1,0\n", name);
+        fprintf(drawing->script, "set title '%s'\nset ylabel 'images' offset 1,0\n", figure_network(name));
         fprintf(drawing->script,
                 "plot 'noise.csv' using 'step':(scale('%s', 'scale_low')):(scale('%s', 'scale_high')) "
                 "with filledcurves fillcolor rgb '#b02384c8' notitle, \\\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which of predictions 5 to 7 of docs/studies/predictions.md held, by rules that leave nothing to taste. A prediction
+ * Which of predictions 5 to 7 of docs/studies/predictions.md held, by margins that stand beside each row. A prediction
  * holds for a network and policy if each of its parts does.
  */
 #include "batch_report.h"

@@ -21,7 +21,10 @@ enum {
     BATCHES_MAXIMUM = 3,
     EARLY_RATES_MAXIMUM = 3,
     EARLY_MOMENTS = 4,
-    COMPARISONS_MAXIMUM = 160
+    COMPARED_QUANTITIES = 3,
+    REFERENCES_MAXIMUM = 3, /* that a rule is compared against in one table */
+    COMPARISONS_MAXIMUM =
+        NETWORKS_MAXIMUM * MOMENTA_MAXIMUM * ARM_COUNT * REFERENCES_MAXIMUM * COMPARED_QUANTITIES
 };
 
 /* Runs that differ in nothing but the seed, in its order; NULL for one that is lacking. */
@@ -48,8 +51,9 @@ struct comparison {
     const struct sample *sample, *reference_sample;
     size_t quantity; /* index of compared_quantities */
     size_t pairs;
-    struct interval ratio; /* of the line's over the reference's */
-    double p, p_holm;      /* the second over all comparisons of the table and the quantity */
+    struct interval ratio;      /* of the line's over the reference's, the median */
+    struct interval mean_ratio; /* geometric */
+    double p, p_holm;           /* the second over all comparisons of the table and the quantity */
 };
 
 struct comparisons {
@@ -71,7 +75,6 @@ struct findings {
 /* Any number would do; it is fixed so that tables are the same whenever they are made. */
 #define CONVERGENCE_BOOTSTRAP_SEED UINT64_C(20260101)
 
-enum { COMPARED_QUANTITIES = 3 };
 extern const struct compared_quantity {
     const char *name;
     outcome_quantity of;

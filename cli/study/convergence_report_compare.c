@@ -5,6 +5,7 @@
  */
 #include "convergence_report.h"
 
+#include <assert.h>
 #include <math.h>
 
 static double outcome_final_error(const struct run_outcome *outcome) {
@@ -23,6 +24,7 @@ static void add(const struct findings *findings, struct comparisons *comparisons
                 const struct line *reference, bool matched) {
     double matched_rate = findings->matched_rates[line->network][line->momentum];
     for (size_t quantity = 0; quantity < COMPARED_QUANTITIES; ++quantity) {
+        assert(comparisons->count < COMPARISONS_MAXIMUM);
         struct comparison *row = &comparisons->rows[comparisons->count++];
         *row = (struct comparison){
             .line = line,
@@ -39,6 +41,8 @@ static void add(const struct findings *findings, struct comparisons *comparisons
         sample_collect(row->reference_sample, of, references);
         row->ratio = inference_bootstrap_ratio(values, references, row->sample->seeds, findings->rounds,
                                                CONVERGENCE_BOOTSTRAP_SEED, &row->pairs);
+        row->mean_ratio = inference_bootstrap_mean_ratio(values, references, row->sample->seeds,
+                                                         findings->rounds, CONVERGENCE_BOOTSTRAP_SEED, NULL);
         row->p = row->pairs > 0 ? inference_paired_test(values, references, row->sample->seeds) : NAN;
     }
 }
@@ -71,6 +75,9 @@ void convergence_compare(struct findings *findings) {
                 if (arm != ARM_DEBIASED)
                     add(findings, &findings->at_matched, &lines[arm], &lines[ARM_DEBIASED], true);
             }
+            add(findings, &findings->at_best, &lines[ARM_UNDAMPENED], &lines[ARM_DEBIASED], false);
+            add(findings, &findings->at_best, &lines[ARM_EWMA], &lines[ARM_DEBIASED], false);
+            add(findings, &findings->at_best, &lines[ARM_DEBIASED_NESTEROV], &lines[ARM_NESTEROV], false);
             add(findings, &findings->at_matched, &lines[ARM_EWMA], &lines[ARM_HEAVY_BALL], true);
         }
     correct(&findings->at_best);
@@ -96,11 +103,17 @@ static void write_rows(const struct findings *findings, const struct comparisons
     table_comment(
         table, "by seed, with its bootstrap interval of 95 %%; pairs: seeds with a ratio. A quantity never");
     table_comment(
-        table, "reached counts as infinite, and a pair of two such says nothing. p: exact signed-rank test;");
+        table, "reached counts as infinite, and a pair of two such says nothing. mean_ratio: geometric mean");
+    table_comment(
+        table, "of the same ratios, with its interval; empty where one is 0 and another infinite. p: exact");
     table_comment(table,
-                  "p_holm: Holm's correction over all comparisons of this table and the same quantity.");
-    table_columns(table, "network,momentum,arm,rate,reference,reference_rate,quantity,runs,reached,median,"
-                         "reference_reached,reference_median,pairs,ratio,ratio_low,ratio_high,p,p_holm");
+                  "signed-rank test; p_holm: Holm's correction over all comparisons of this table and the");
+    table_comment(table, "same quantity.");
+    table_columns(
+        table,
+        "network,momentum,arm,rate,reference,reference_rate,quantity,runs,reached,median,"
+        "reference_reached,reference_median,pairs,ratio,ratio_low,ratio_high,mean_ratio,mean_ratio_low,"
+        "mean_ratio_high,p,p_holm");
     for (size_t i = 0; i < comparisons->count; ++i) {
         const struct comparison *row = &comparisons->rows[i];
         outcome_quantity of = compared_quantities[row->quantity].of;
@@ -118,6 +131,7 @@ static void write_rows(const struct findings *findings, const struct comparisons
         table_number(table, sample_median(row->reference_sample, of));
         table_count(table, row->pairs);
         table_interval(table, row->ratio);
+        table_interval(table, row->mean_ratio);
         table_number(table, row->p);
         table_number(table, row->p_holm);
         table_end_row(table);

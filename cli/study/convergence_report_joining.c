@@ -76,7 +76,7 @@ static double drawn_median(const struct joining *joining, size_t checkpoint, con
 static double joining_step(void *context, const size_t *indices, size_t n) {
     const struct joining *joining = context;
     size_t counts[TUNING_SEEDS_MAXIMUM] = {0}, joined = joining->checkpoints;
-    double medians[CHECKPOINTS_MAXIMUM];
+    double medians[CHECKPOINTS_MAXIMUM] = {0.0};
     for (size_t i = 0; i < n; ++i)
         ++counts[indices[i]];
     for (size_t i = 0; i < joining->checkpoints; ++i)

@@ -31,9 +31,14 @@ struct row {
 struct rows {
     struct row rows[ROWS_MAXIMUM];
     size_t count;
+    bool overflowed; /* rows were dropped */
 };
 
 static void add(struct rows *rows, struct row row) {
+    if (rows->count == ROWS_MAXIMUM) {
+        rows->overflowed = true;
+        return;
+    }
     if (!isnan(row.from) || !isnan(row.to))
         row.verdict = isnan(row.from) ? verdict_below(row.measured, row.to)
                                       : verdict_within(row.measured, row.from, row.to);
@@ -246,7 +251,8 @@ static void judge_tolerance(const struct findings *findings, struct rows *rows) 
     struct row *added = &rows->rows[rows->count - 1];
     if (added->measured.low <= 1.0 && added->measured.high >= 1.0)
         added->verdict = VERDICT_UNDECIDED;
-    /* Finer than the grid: where one of two runs diverged and the other did not, which one was it? */
+    /* Where one of two runs diverged and the other did not, which one was it? A count without an interval: the rates
+     * of one grid share their seeds, so that its pairs are far from independent. */
     uint64_t only_debiased = 0, only_ewma = 0;
     for (size_t network = 0; network < design->network_count; ++network)
         for (size_t m = 0; m < design->momentum_count; ++m)
@@ -261,9 +267,9 @@ static void judge_tolerance(const struct findings *findings, struct rows *rows) 
                     only_ewma += !debiased->diverged && ewma->diverged;
                 }
     struct row alone = all;
-    alone.quantity = "share of debiased where one of a pair of runs diverged alone";
+    alone.quantity = "debiased: how many diverged, of the pairs of runs of which one did";
     alone.units = only_debiased + only_ewma;
-    alone.measured = inference_proportion(only_debiased, only_debiased + only_ewma);
+    alone.measured = (struct interval){.value = (double)only_debiased, .low = NAN, .high = NAN};
     alone.to = NAN;
     add(rows, alone);
 }
@@ -370,8 +376,11 @@ enum exit_code convergence_write_predictions(const struct findings *findings) {
     if (judged) {
         judge_early(findings, rows);
         judge_tolerance(findings, rows);
-        exit_code = write(findings, rows);
-        if (!findings->settings->quiet)
+        if (rows->overflowed)
+            report_error("study: the predictions have more than %d rows", ROWS_MAXIMUM);
+        else
+            exit_code = write(findings, rows);
+        if (!findings->settings->quiet && !rows->overflowed)
             print(rows);
     } else {
         report_error("study: out of memory for the report");

@@ -127,7 +127,7 @@ enum exit_code convergence_write_best(const struct findings *findings) {
 static void find_range(const struct findings *findings, const struct line *line, size_t *lowest,
                        size_t *highest) {
     size_t count = findings->design.rate_count, best = 0;
-    double medians[RATES_MAXIMUM];
+    double medians[RATES_MAXIMUM] = {0.0};
     for (size_t i = 0; i < count; ++i) {
         medians[i] = sample_median(&line->tuned[i], outcome_steps_to_loss);
         if (findings->design.rates[i] == line->best_rate)

@@ -9,6 +9,11 @@ static struct interval times(struct interval interval, double factor) {
     return (struct interval){interval.value * factor, interval.low * factor, interval.high * factor};
 }
 
+/* Acting ones of an element in the whole run: the mean over seeds, in all tables. */
+static struct interval updates_of(const struct deferral_sample *sample) {
+    return times(sample->acted, (double)sample->cell.steps);
+}
+
 static void comment_run(struct table *table, const struct deferral_design *design) {
     const struct run_settings *run = &design->run;
     table_comment(
@@ -48,7 +53,7 @@ static void comment_samples(struct table *table) {
     table_comment(
         table,
         "acted: mean share of elements that acted in a step; updates: acting ones of an element in the "
-        "whole run; final_accuracy: median, all test images");
+        "whole run; both means over seeds; final_accuracy: median, all test images");
     table_comment(
         table, "accurate_rate: the rate with the best median of final accuracies over tuning seeds, and that "
                "median, which the choice makes look too good");
@@ -72,7 +77,7 @@ static void write_sample(struct table *table, const struct deferral_design *desi
     table_count(table, sample->reached_loss);
     table_count(table, sample->reached_accuracy);
     table_interval(table, sample->acted);
-    table_interval(table, times(sample->acted, (double)cell->steps));
+    table_interval(table, updates_of(sample));
     table_interval(table, sample->final_accuracy);
     table_interval(table, sample->to_loss);
     table_interval(table, times(sample->to_loss, batch));
@@ -115,6 +120,8 @@ static void comment_comparisons(struct table *table) {
         table,
         "p: exact Wilcoxon signed-rank test of the pairs; p_holm: corrected over the thresholds (batches) "
         "of a comparison, network and momentum");
+    table_comment(table, "at the same threshold dropping acts on fewer elements than deferring: equal.csv "
+                         "compares the two at as many acting updates");
 }
 
 static void write_comparison(struct table *table, const char *name, double threshold, uint64_t batch,
@@ -153,37 +160,53 @@ static void write_comparisons(struct table *table, const struct deferral_finding
 /* ---- equal.csv ---- */
 
 static const char equal_columns[] =
-    "network,momentum,handling,threshold,updates,batch,final_accuracy,batch_accuracy,"
-    "difference,difference_low,difference_high,p,p_holm,ratio,ratio_low,ratio_high";
+    "network,momentum,handling,threshold,against,updates,updates_low,updates_high,batch,final_accuracy,"
+    "other_accuracy,difference,difference_low,difference_high,p,p_holm,ratio,ratio_low,ratio_high";
 
 static void comment_equal(struct table *table) {
     table_comment(
         table,
-        "a threshold against the batch of as many acting updates of an element, between those that ran: "
-        "within each seed straight in log(updates)");
+        "a threshold against another way to as many acting updates of an element, between runs that were "
+        "made: within each seed straight in log(updates)");
+    table_comment(table, "against batch: larger batches, in which all elements act, and which see as many "
+                         "images; batch: the median over seeds of that in between");
+    table_comment(
+        table,
+        "against drop: the same batch, with elements dropped below another threshold; at the same threshold "
+        "(comparisons.csv) dropping acts on fewer elements. Runs without a threshold are an end of both");
+    table_comment(table,
+                  "updates: acting ones of an element in the whole run, the mean over seeds as in "
+                  "thresholds.csv; final_accuracy, other_accuracy: medians, the latter of what lies between");
     table_comment(
         table,
         "difference: median over seeds of the difference of final accuracies; ratio: of samples to the loss, "
-        "whose logarithm is interpolated; empty outside the range of the batches");
-    table_comment(table,
-                  "p: exact Wilcoxon signed-rank test; p_holm: corrected over the thresholds of a handling, "
-                  "network and momentum");
+        "whose logarithm is interpolated; empty where a seed's updates lie outside the range of the others");
+    table_comment(table, "p: exact Wilcoxon signed-rank test; p_holm: corrected over the thresholds of a "
+                         "handling, other way, network and momentum");
 }
 
 static void write_equal(struct table *table, const struct deferral_findings *findings, size_t network,
                         size_t m) {
+    static const struct {
+        enum handling handling;
+        const char *against;
+    } pairs[DEFERRAL_EQUAL_COUNT] = {[DEFERRAL_DEFER_TO_BATCH] = {HANDLING_DEFER, "batch"},
+                                     [DEFERRAL_DROP_TO_BATCH] = {HANDLING_DROP, "batch"},
+                                     [DEFERRAL_DEFER_TO_EQUAL_DROP] = {HANDLING_DEFER, "drop"}};
     const struct deferral_design *design = &findings->design;
     const struct deferral_group *group = &findings->groups[network][m];
-    for (int handling = HANDLING_DEFER; handling <= HANDLING_DROP; ++handling)
+    for (int pair = 0; pair < DEFERRAL_EQUAL_COUNT; ++pair)
         for (size_t i = 0; i < design->threshold_count; ++i) {
-            const struct deferral_equal *equal = &group->equals[handling][i];
+            const struct deferral_equal *equal = &group->equals[pair][i];
+            const struct deferral_sample *sample = &group->handled[pairs[pair].handling][i];
             write_group(table, design, network, m);
-            table_text(table, handling_name((enum handling)handling));
+            table_text(table, handling_name(pairs[pair].handling));
             table_number(table, design->thresholds[i]);
-            table_number(table, equal->updates);
+            table_text(table, pairs[pair].against);
+            table_interval(table, updates_of(sample));
             table_number(table, equal->batch);
-            table_number(table, group->handled[handling][i].final_accuracy.value);
-            table_number(table, equal->batch_accuracy);
+            table_number(table, sample->final_accuracy.value);
+            table_number(table, equal->other_accuracy);
             table_interval(table, equal->difference);
             table_number(table, equal->p);
             table_number(table, equal->p_holm);

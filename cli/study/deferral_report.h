@@ -42,14 +42,23 @@ enum deferral_pair {
     DEFERRAL_PAIR_COUNT
 };
 
-/* A threshold against a batch, between those that ran, of as many acting updates of an element. */
+/* Whose thresholds are compared at as many acting updates of an element, and with what. */
+enum deferral_equal_pair {
+    DEFERRAL_DEFER_TO_BATCH,
+    DEFERRAL_DROP_TO_BATCH,
+    DEFERRAL_DEFER_TO_EQUAL_DROP,
+    DEFERRAL_EQUAL_COUNT
+};
+
+/* A threshold against what lies, at as many acting updates of an element, between batches that ran, or between
+ * thresholds below which elements were dropped. */
 struct deferral_equal {
-    bool inside;           /* all seeds' updates lie between those of the largest and of the smallest batch */
-    double updates, batch; /* medians over seeds */
-    double batch_accuracy; /* median of the final accuracies in between */
-    struct interval difference; /* median, of final accuracies: threshold - batch */
+    bool inside;                /* all seeds' updates lie between the fewest and the most of those that ran */
+    double batch;               /* median over seeds; NaN against dropping */
+    double other_accuracy;      /* median of the final accuracies in between */
+    struct interval difference; /* median, of final accuracies: threshold - other */
     double p, p_holm;
-    struct interval ratio; /* median, of images until the loss: threshold / batch */
+    struct interval ratio; /* median, of images until the loss: threshold / other */
 };
 
 /* A network with a momentum. */
@@ -60,7 +69,7 @@ struct deferral_group {
     size_t batch_count;
     struct deferral_comparison pairs[DEFERRAL_PAIR_COUNT][DEFERRAL_THRESHOLDS_MAXIMUM];
     struct deferral_comparison larger[DEFERRAL_BATCHES_MAXIMUM]; /* against the first */
-    struct deferral_equal equals[HANDLING_COUNT][DEFERRAL_THRESHOLDS_MAXIMUM];
+    struct deferral_equal equals[DEFERRAL_EQUAL_COUNT][DEFERRAL_THRESHOLDS_MAXIMUM];
 };
 
 struct deferral_findings {

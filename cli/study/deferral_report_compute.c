@@ -128,20 +128,51 @@ static void correct(struct deferral_comparison *comparisons, size_t n) {
     }
 }
 
-/* ---- as many acting updates with a larger batch ---- */
+/* ---- as many acting updates in another way ---- */
 
-/* Where so many updates of an element lie among the batches, whose every step acts: between `place` and the next, at
- * `share` of the way in the logarithm. Returns false outside. */
-static bool place_updates(const struct deferral_group *group, double updates, size_t *place, double *share) {
-    for (size_t i = 0; i + 1 < group->batch_count; ++i) {
-        double more = (double)group->batches[i].cell.steps, fewer = (double)group->batches[i + 1].cell.steps;
-        if (updates > more || updates < fewer)
-            continue;
-        *place = i;
-        *share = log(more / updates) / log(more / fewer);
-        return true;
+/* Another way to fewer updates: larger batches, or dropping below larger thresholds; runs in which all act are in both,
+ * with the most updates. */
+struct way {
+    const struct deferral_sample *samples[DEFERRAL_BATCHES_MAXIMUM];
+    size_t count;
+};
+
+_Static_assert(DEFERRAL_THRESHOLDS_MAXIMUM + 1 <= DEFERRAL_BATCHES_MAXIMUM, "a way has room for thresholds");
+
+static struct way way_of_batches(const struct deferral_group *group) {
+    struct way way = {.count = group->batch_count};
+    for (size_t i = 0; i < way.count; ++i)
+        way.samples[i] = &group->batches[i];
+    return way;
+}
+
+static struct way way_of_drop(const struct deferral_group *group, size_t thresholds) {
+    struct way way = {.samples = {&group->batches[0]}, .count = thresholds + 1};
+    for (size_t i = 0; i < thresholds; ++i)
+        way.samples[i + 1] = &group->handled[HANDLING_DROP][i];
+    return way;
+}
+
+/* Where so many updates of an element lie on a seed's way: between two samples next to each other there, at `share` of
+ * the distance in the logarithm. Rates differ from sample to sample, so nothing makes updates fall with the threshold:
+ * neighbours are those in the order of this seed's updates. Returns false outside. */
+static bool place_updates(const struct way *way, size_t seed, double updates,
+                          const struct deferral_sample **more, const struct deferral_sample **fewer,
+                          double *share) {
+    *more = *fewer = NULL;
+    for (size_t i = 0; i < way->count; ++i) {
+        const struct deferral_sample *sample = way->samples[i];
+        const double own = sample->updates[seed];
+        if (own >= updates && (*more == NULL || own < (*more)->updates[seed]))
+            *more = sample;
+        if (own <= updates && (*fewer == NULL || own > (*fewer)->updates[seed]))
+            *fewer = sample;
     }
-    return false;
+    if (*more == NULL || *fewer == NULL || !(updates > 0.0))
+        return false;
+    const double most = (*more)->updates[seed], least = (*fewer)->updates[seed];
+    *share = most > least ? log(most / updates) / log(most / least) : 0.0;
+    return true;
 }
 
 static double between(double a, double b, double share) {
@@ -155,45 +186,57 @@ static double images(const struct deferral_sample *sample, size_t seed) {
     return sample->loss_steps[seed] * (double)sample->cell.batch;
 }
 
-static void compare_equal(const struct deferral_findings *findings, const struct deferral_group *group,
+static void compare_equal(const struct deferral_findings *findings, const struct way *way,
                           const struct deferral_sample *sample, struct deferral_equal *equal) {
     const size_t seeds = findings->design.tuning.judging_seeds;
     double differences[TUNING_SEEDS_MAXIMUM], accuracies[TUNING_SEEDS_MAXIMUM], batches[TUNING_SEEDS_MAXIMUM];
-    double images_of_sample[TUNING_SEEDS_MAXIMUM], images_of_batch[TUNING_SEEDS_MAXIMUM];
-    *equal = (struct deferral_equal){.updates = NAN,
-                                     .batch = NAN,
-                                     .batch_accuracy = NAN,
+    double images_of_sample[TUNING_SEEDS_MAXIMUM], images_of_other[TUNING_SEEDS_MAXIMUM];
+    *equal = (struct deferral_equal){.batch = NAN,
+                                     .other_accuracy = NAN,
                                      .difference = nothing,
                                      .p = NAN,
                                      .p_holm = NAN,
                                      .ratio = nothing};
     if (sample->runs < seeds)
         return;
-    equal->updates = inference_median(sample->updates, seeds);
+    for (size_t i = 0; i < way->count; ++i)
+        if (way->samples[i]->runs < seeds)
+            return;
     for (size_t i = 0; i < seeds; ++i) {
-        size_t place;
+        const struct deferral_sample *more, *fewer;
         double share;
-        if (!place_updates(group, sample->updates[i], &place, &share))
+        if (!place_updates(way, i, sample->updates[i], &more, &fewer, &share))
             return;
-        const struct deferral_sample *smaller = &group->batches[place], *larger = &group->batches[place + 1];
-        if (smaller->runs < seeds || larger->runs < seeds)
-            return;
-        accuracies[i] = between(smaller->final_accuracies[i], larger->final_accuracies[i], share);
+        accuracies[i] = between(more->final_accuracies[i], fewer->final_accuracies[i], share);
         differences[i] = sample->final_accuracies[i] - accuracies[i];
-        batches[i] = exp(between(log((double)smaller->cell.batch), log((double)larger->cell.batch), share));
+        batches[i] = exp(between(log((double)more->cell.batch), log((double)fewer->cell.batch), share));
         images_of_sample[i] = images(sample, i);
-        images_of_batch[i] = exp(between(log(images(smaller, i)), log(images(larger, i)), share));
-        if (isnan(images_of_batch[i]))
-            images_of_batch[i] =
-                INFINITY; /* infinite less infinite: at least the smaller one did not get there */
+        images_of_other[i] = exp(between(log(images(more, i)), log(images(fewer, i)), share));
+        if (isnan(images_of_other[i]))
+            images_of_other[i] =
+                INFINITY; /* infinite less infinite: at least that of more updates did not get there */
     }
     equal->inside = true;
     equal->batch = inference_median(batches, seeds);
-    equal->batch_accuracy = inference_median(accuracies, seeds);
+    equal->other_accuracy = inference_median(accuracies, seeds);
     equal->difference = inference_bootstrap_median(differences, seeds, findings->rounds, bootstrap_seed);
     equal->p = difference_test(differences, seeds);
-    equal->ratio = inference_bootstrap_ratio(images_of_sample, images_of_batch, seeds, findings->rounds,
+    equal->ratio = inference_bootstrap_ratio(images_of_sample, images_of_other, seeds, findings->rounds,
                                              bootstrap_seed, NULL);
+}
+
+/* Corrects over the thresholds. */
+static void compare_equals(const struct deferral_findings *findings, const struct way *way,
+                           const struct deferral_sample *samples, struct deferral_equal *equals) {
+    const size_t thresholds = findings->design.threshold_count;
+    double p[DEFERRAL_THRESHOLDS_MAXIMUM];
+    for (size_t i = 0; i < thresholds; ++i) {
+        compare_equal(findings, way, &samples[i], &equals[i]);
+        p[i] = equals[i].p;
+    }
+    inference_holm(p, thresholds);
+    for (size_t i = 0; i < thresholds; ++i)
+        equals[i].p_holm = p[i];
 }
 
 /* ---- all ---- */
@@ -213,16 +256,15 @@ static void compare_group(const struct deferral_findings *findings, struct defer
     for (size_t i = 1; i < group->batch_count; ++i)
         compare(findings, &group->batches[i], act, &group->larger[i]);
     correct(group->larger + 1, group->batch_count - 1);
-    for (int handling = HANDLING_DEFER; handling <= HANDLING_DROP; ++handling) {
-        double p[DEFERRAL_THRESHOLDS_MAXIMUM];
-        for (size_t i = 0; i < thresholds; ++i) {
-            compare_equal(findings, group, &group->handled[handling][i], &group->equals[handling][i]);
-            p[i] = group->equals[handling][i].p;
-        }
-        inference_holm(p, thresholds);
-        for (size_t i = 0; i < thresholds; ++i)
-            group->equals[handling][i].p_holm = p[i];
-    }
+    const struct way batches = way_of_batches(group), drop = way_of_drop(group, thresholds);
+    compare_equals(findings, &batches, group->handled[HANDLING_DEFER],
+                   group->equals[DEFERRAL_DEFER_TO_BATCH]);
+    compare_equals(findings, &batches, group->handled[HANDLING_DROP], group->equals[DEFERRAL_DROP_TO_BATCH]);
+    compare_equals(findings, &drop, group->handled[HANDLING_DEFER],
+                   group->equals[DEFERRAL_DEFER_TO_EQUAL_DROP]);
+    /* All of these runs have the same batch. */
+    for (size_t i = 0; i < thresholds; ++i)
+        group->equals[DEFERRAL_DEFER_TO_EQUAL_DROP][i].batch = NAN;
 }
 
 void deferral_compute(const struct study_settings *settings, const struct results *results,

@@ -63,6 +63,14 @@ static void begin_panels(struct drawing *drawing, size_t rows, size_t columns, c
             columns > 2 ? "0.045" : "0.09", rows > 1 ? "0.14" : "0", title, subtitle);
 }
 
+static void write_title(struct drawing *drawing, const char *network, double momentum) {
+    fprintf(drawing->script, "set title '%s, ", figure_network(network));
+    if (momentum > 0.0)
+        fprintf(drawing->script, "β = %g'\n", momentum);
+    else
+        fputs("no momentum'\n", drawing->script);
+}
+
 /* The legend below the panels; ends the picture. */
 static void end_panels(struct drawing *drawing, const char *entries) {
     fprintf(drawing->script,
@@ -144,14 +152,14 @@ static enum exit_code draw_accuracy(struct drawing *drawing) {
     for (size_t network = 0; network < design->network_count; ++network)
         for (size_t m = 0; m < design->momentum_count; ++m) {
             const char *name = design->networks[network]->name;
+            write_title(drawing, name, design->momenta[m]);
             fprintf(drawing->script,
-                    "set title '%s, momentum %g'\n"
                     "plot 'batches.csv' using (row('%s', %g) ? column('updates') : NaN):%s lt 7 notitle, \\\n"
                     "  'thresholds.csv' using (of('%s', %g, 'drop') ? column('updates') : NaN):%s lt 2 "
                     "notitle, \\\n"
                     "  '' using (of('%s', %g, 'defer') ? column('updates') : NaN):%s lt 1 notitle\n",
-                    name, design->momenta[m], name, design->momenta[m], columns, name, design->momenta[m],
-                    columns, name, design->momenta[m], columns);
+                    name, design->momenta[m], columns, name, design->momenta[m], columns, name,
+                    design->momenta[m], columns);
         }
     end_panels(drawing, ", keyentry with linespoints lt 1 title 'small elements deferred'"
                         ", keyentry with linespoints lt 2 title 'small elements dropped'"
@@ -227,7 +235,7 @@ static enum exit_code draw_thresholds(struct drawing *drawing) {
             for (size_t m = 0; m < design->momentum_count; ++m) {
                 const char *name = design->networks[network]->name;
                 const struct deferral_sample *act = &drawing->findings->groups[network][m].batches[0];
-                fprintf(drawing->script, "set title '%s, momentum %g'\n", name, design->momenta[m]);
+                write_title(drawing, name, design->momenta[m]);
                 mark_act(drawing, steps ? act->to_loss : act->final_accuracy);
                 plot_thresholds(drawing, name, design->momenta[m],
                                 steps ? "steps_to_loss" : "final_accuracy");
@@ -260,8 +268,8 @@ static enum exit_code draw_shares(struct drawing *drawing) {
     for (size_t network = 0; network < design->network_count; ++network)
         for (size_t m = 0; m < design->momentum_count; ++m) {
             const char *name = design->networks[network]->name;
-            fprintf(drawing->script, "set title '%s, momentum %g'\nplot NaN notitle", name,
-                    design->momenta[m]);
+            write_title(drawing, name, design->momenta[m]);
+            fputs("plot NaN notitle", drawing->script);
             for (size_t i = 0; i < design->threshold_count; ++i)
                 fprintf(drawing->script,
                         ", \\\n  'shares.csv' using (of('%s', %g, 'defer') && column('threshold') == %.9g ? "

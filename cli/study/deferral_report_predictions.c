@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which of predictions 8 to 10 of docs/studies/predictions.md held, by rules that leave nothing to taste. What counts is
- * half a percentage point of final accuracy (an accuracy of 85 % over 10,000 images has a standard error of 0.36):
- * "costs none" where the interval of the difference excludes a loss of more, "costs" where it lies beyond that.
+ * Which of predictions 8 to 10 of docs/studies/predictions.md held, by a margin that stands beside each row: half a
+ * percentage point of final accuracy (an accuracy of 85 % over 10,000 images has a standard error of 0.36). "Costs
+ * none" is where the interval of the difference excludes a loss of more, "costs" where it lies beyond that.
  */
 #include "deferral_report.h"
 
@@ -70,11 +70,11 @@ static void judge_drop(struct writer *writer, const struct deferral_design *desi
                   "below -0.005; where defer - act is above", both);
         held += both == VERDICT_HELD;
         failed += both == VERDICT_FAILED;
-        lacking += both == VERDICT_LACKING_RUNS;
+        lacking += both == VERDICT_UNKNOWN;
     }
     enum verdict verdict = held > 0                            ? VERDICT_HELD
                            : failed == design->threshold_count ? VERDICT_FAILED
-                           : lacking > 0                       ? VERDICT_LACKING_RUNS
+                           : lacking > 0                       ? VERDICT_UNKNOWN
                                                                : VERDICT_UNDECIDED;
     finish(writer, "one held", verdict);
 }
@@ -86,7 +86,7 @@ static void judge_equal(struct writer *writer, const struct deferral_design *des
     size_t count = 0;
     writer->prediction = 10;
     for (size_t i = 0; i < design->threshold_count; ++i) {
-        const struct deferral_equal *equal = &group->equals[HANDLING_DEFER][i];
+        const struct deferral_equal *equal = &group->equals[DEFERRAL_DEFER_TO_BATCH][i];
         if (!equal->inside)
             continue;
         verdicts[count] = verdict_below(equal->difference, margin);

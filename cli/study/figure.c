@@ -44,6 +44,8 @@ const char figure_preamble[] =
     "set datafile missing 'nan'\n"
     "set datafile columnheaders\n";
 
+static bool missing; /* a figure, for want of gnuplot */
+
 static bool join(const char *folder, const char *name, char path[PATH_MAX]) {
     if (folder[0] != '\0' && snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX)
         return true;
@@ -162,14 +164,13 @@ static void last_line(FILE *messages, char *line, size_t size) {
 
 static enum exit_code draw_into(const char *folder, const char *name, int drawing, FILE *script,
                                 FILE *messages) {
-    static bool noted;
     pid_t process;
     int problem = start(folder, fileno(script), drawing, fileno(messages), &process);
     if (problem == ENOENT || problem == EACCES) {
-        if (!noted)
+        if (!missing)
             fprintf(stderr, "glissade: note: gnuplot is not installed (Debian package gnuplot-nox); "
                             "tables are written, figures are not\n");
-        noted = true;
+        missing = true;
         return EXIT_CODE_OK;
     }
     int status = 0;
@@ -227,4 +228,12 @@ enum exit_code figure_draw(const char *folder, const char *name, int width, int 
     if (messages != NULL)
         fclose(messages);
     return exit_code;
+}
+
+bool figure_missing(void) {
+    return missing;
+}
+
+const char *figure_network(const char *name) {
+    return strcmp(name, "small-mlp") == 0 ? "perceptron" : strcmp(name, "conv") == 0 ? "convolutional" : name;
 }

@@ -32,9 +32,18 @@ enum exit_code figure_absent(const char *folder, const char *const *names, size_
  * Runs gnuplot (5.4 or later) in `folder` on figure_preamble and `script`, and makes NAME.svg of its standard
  * output (the script sets neither terminal nor output, and reads the tables by their names). A NAME.svg that
  * is there is replaced, but only by a figure that was drawn to its end. Where there is no gnuplot a note on
- * stderr says so, once, and OK is returned: the tables are there.
+ * stderr says so, once, and OK is returned, so that all tables are written; figure_missing tells the command.
  */
 enum exit_code figure_draw(const char *folder, const char *name, int width, int height, const char *script);
+
+/*
+ * Whether a figure was not drawn because there is no gnuplot. A command then exits with USAGE after all else is
+ * written: whoever asked for figures, a script included, is to see that there are none.
+ */
+bool figure_missing(void);
+
+/* What figures call a network: "perceptron" for small-mlp, "convolutional" for conv, others as they are. */
+const char *figure_network(const char *name);
 
 /*
  * What every script starts with: text, axes and grid in a grey, and lines 1 to 8 in colours, that stand out

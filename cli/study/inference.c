@@ -92,7 +92,7 @@ struct interval inference_bootstrap(size_t n, size_t rounds, uint64_t seed, infe
 
 struct sample {
     const double *values;
-    double *drawn; /* scratch */
+    double *drawn; /* scratch of the median */
 };
 
 static double median_of_drawn(void *context, const size_t *indices, size_t n) {
@@ -100,6 +100,15 @@ static double median_of_drawn(void *context, const size_t *indices, size_t n) {
     for (size_t i = 0; i < n; ++i)
         sample->drawn[i] = sample->values[indices[i]];
     return median_sorting(sample->drawn, n);
+}
+
+/* Of logarithms: -INFINITY and INFINITY, 0 and INFINITY themselves, sum to NaN. */
+static double geometric_mean_of_drawn(void *context, const size_t *indices, size_t n) {
+    const struct sample *sample = context;
+    double sum = 0.0;
+    for (size_t i = 0; i < n; ++i)
+        sum += sample->values[indices[i]];
+    return exp(sum / (double)n);
 }
 
 struct interval inference_bootstrap_median(const double *values, size_t n, size_t rounds, uint64_t seed) {
@@ -112,24 +121,47 @@ struct interval inference_bootstrap_median(const double *values, size_t n, size_
     return interval;
 }
 
-struct interval inference_bootstrap_ratio(const double *a, const double *b, size_t n, size_t rounds,
-                                          uint64_t seed, size_t *informative) {
+/* The ratios of the pairs that have one, to be freed; NULL where memory is short. */
+static double *informative_ratios(const double *a, const double *b, size_t n, size_t *informative) {
     double *ratios = calloc(n + 1, sizeof *ratios); /* some allocators give NULL for 0 */
-    size_t count = 0;
+    *informative = 0;
     for (size_t i = 0; i < n; ++i) {
         double ratio = a[i] / b[i];
         if (isnan(ratio))
             continue;
         if (ratios != NULL)
-            ratios[count] = ratio;
-        ++count;
+            ratios[*informative] = ratio;
+        ++*informative;
     }
+    return ratios;
+}
+
+struct interval inference_bootstrap_ratio(const double *a, const double *b, size_t n, size_t rounds,
+                                          uint64_t seed, size_t *informative) {
+    size_t count;
+    double *ratios = informative_ratios(a, b, n, &count);
     if (informative != NULL)
         *informative = count;
     if (ratios == NULL)
         return nothing;
     struct interval interval = inference_bootstrap_median(ratios, count, rounds, seed);
     free(ratios);
+    return interval;
+}
+
+struct interval inference_bootstrap_mean_ratio(const double *a, const double *b, size_t n, size_t rounds,
+                                               uint64_t seed, size_t *informative) {
+    size_t count;
+    double *logarithms = informative_ratios(a, b, n, &count);
+    if (informative != NULL)
+        *informative = count;
+    if (logarithms == NULL)
+        return nothing;
+    for (size_t i = 0; i < count; ++i)
+        logarithms[i] = log(logarithms[i]);
+    struct sample sample = {.values = logarithms};
+    struct interval interval = inference_bootstrap(count, rounds, seed, geometric_mean_of_drawn, &sample);
+    free(logarithms);
     return interval;
 }
 

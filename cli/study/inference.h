@@ -68,6 +68,14 @@ struct interval inference_bootstrap_median(const double *values, size_t n, size_
 struct interval inference_bootstrap_ratio(const double *a, const double *b, size_t n, size_t rounds,
                                           uint64_t seed, size_t *informative);
 
+/*
+ * Geometric mean of the same ratios, from the same resamples: what the median does not show where few pairs differ by
+ * much, which the paired test may find. One ratio that is 0 makes it 0, one that is INFINITY makes it INFINITY, and
+ * both together make it NaN, in each resample as in the sample; see inference_bootstrap for what becomes of those.
+ */
+struct interval inference_bootstrap_mean_ratio(const double *a, const double *b, size_t n, size_t rounds,
+                                               uint64_t seed, size_t *informative);
+
 /* Pairs that the paired test takes; all numbers of sign assignments, up to 2^52, are exact in a double. */
 enum { INFERENCE_PAIRS_MAXIMUM = 52 };
 

@@ -5,6 +5,8 @@
  */
 #include "runner.h"
 
+#include <assert.h>
+#include <inttypes.h>
 #include <math.h>
 
 enum { EVALUATION_BATCH = 500, EVALUATED_TRAINING_IMAGES = 1000, EVALUATED_TEST_IMAGES = 2000 };
@@ -14,6 +16,14 @@ static const double guessing_loss = 2.2;
 
 static uint64_t next_checkpoint(uint64_t step) {
     return step + (step < 20 ? 1 : step / 10);
+}
+
+/* Whether a run that goes all the way has room for its checkpoints: up to nine million steps. */
+static bool checkpoints_fit(uint64_t steps) {
+    size_t count = 1;
+    for (uint64_t step = 0; step < steps && count <= CHECKPOINTS_MAXIMUM; step = next_checkpoint(step))
+        ++count;
+    return count <= CHECKPOINTS_MAXIMUM;
 }
 
 /* Mean loss and share of right answers over the first `count` images. */
@@ -39,6 +49,7 @@ static void take_checkpoint(struct runner *runner, uint64_t step, double acted, 
     uint64_t since = step;
     if (outcome->checkpoint_count > 0)
         since -= outcome->checkpoints[outcome->checkpoint_count - 1].step;
+    assert(outcome->checkpoint_count < CHECKPOINTS_MAXIMUM); /* run_execute refuses longer runs */
     struct checkpoint *checkpoint = &outcome->checkpoints[outcome->checkpoint_count++];
     *checkpoint = (struct checkpoint){.step = step, .acted = since > 0 ? acted / (double)since : 1.0};
     double ignored;
@@ -130,6 +141,11 @@ static uint64_t needed_capacity(const struct run_settings *settings) {
 enum exit_code run_execute(const struct run_settings *settings, const struct dataset *dataset,
                            struct run_outcome *outcome) {
     *outcome = (struct run_outcome){.steps_to_loss = INFINITY, .steps_to_accuracy = INFINITY};
+    if (!checkpoints_fit(settings->steps)) {
+        report_error("study: a run of %" PRIu64 " steps has more than %d checkpoints", settings->steps,
+                     CHECKPOINTS_MAXIMUM);
+        return EXIT_CODE_FAILED;
+    }
     struct runner runner;
     enum exit_code exit_code = runner_create(&runner, settings, dataset, needed_capacity(settings));
     if (exit_code == EXIT_CODE_OK)

@@ -3,6 +3,7 @@
 #include "study.h"
 
 #include "../commands.h"
+#include "figure.h"
 #include "results.h"
 #include "workers.h"
 
@@ -29,7 +30,10 @@ static void print_help(void) {
     for (size_t i = 0; i < STUDY_COUNT; ++i)
         printf("  %-12s %s\n", studies[i]->name, studies[i]->command.summary);
     printf("  %-12s %s\n", trace_command.name, trace_command.summary);
-    printf("\n'glissade study NAME --help' lists a study's options.\n");
+    printf(
+        "\n'glissade study NAME --help' lists a study's options.\n"
+        "\nExit codes are those of 'glissade --help'; where gnuplot is missing, tables are written, figures "
+        "are\nnot, and the exit code is 2.\n");
 }
 
 static enum exit_code report_memory(const struct study *study) {
@@ -110,7 +114,10 @@ static enum exit_code conduct(const struct study *study, const struct study_sett
     if (exit_code == EXIT_CODE_OK)
         exit_code = study->report(&known, &results);
     if (exit_code == EXIT_CODE_OK && !settings->quiet)
-        printf("%zu runs; tables and figures are in '%s'\n", results.count, settings->output);
+        printf("%zu runs; tables %sare in '%s'\n", results.count, figure_missing() ? "" : "and figures ",
+               settings->output);
+    if (exit_code == EXIT_CODE_OK && figure_missing())
+        exit_code = EXIT_CODE_USAGE;
     results_close(&results);
     dataset_free(&dataset);
     /* So that whoever started the study, such as a shell in a loop, sees that it was interrupted. */
@@ -118,6 +125,14 @@ static enum exit_code conduct(const struct study *study, const struct study_sett
         raise(workers_interrupted());
     return exit_code;
 }
+
+static const char common_description[] =
+    "\n"
+    "On a terminal a bar shows progress; the time left is that of the present round of runs only, as later\n"
+    "rounds, such as the judging runs after tuning, are planned by what it finds.\n"
+    "\n"
+    "Figures need gnuplot (Debian package gnuplot-nox): without it the tables are written all the same, and\n"
+    "the exit code is 2.\n";
 
 /* As many runs at a time as the library would use threads. */
 static enum exit_code default_workers(uint64_t *workers) {
@@ -152,8 +167,13 @@ static int run_study(const struct study *study, int argc, char **argv) {
         option_flag("force", "start anew, overwriting what the folder holds", &settings.force),
         option_flag("quiet", "show no progress", &settings.quiet),
     };
+    /* What all studies have in common stands below what each says of itself. */
+    char description[2048];
+    snprintf(description, sizeof description, "%s%s", study->command.description, common_description);
+    struct command command = study->command;
+    command.description = description;
     int exit_code;
-    if (!options_parse(&study->command, rows, sizeof rows / sizeof rows[0], argc, argv, &exit_code))
+    if (!options_parse(&command, rows, sizeof rows / sizeof rows[0], argc, argv, &exit_code))
         return exit_code;
     if (settings.synthetic && settings.folder != NULL) {
         report_error("%s: options '--synthetic' and '--data' exclude each other", study->command.name);

@@ -107,11 +107,11 @@ const char *table_format_interval(char *text, struct interval interval, int digi
 const char *const verdict_names[] = {[VERDICT_HELD] = "held",
                                      [VERDICT_FAILED] = "failed",
                                      [VERDICT_UNDECIDED] = "undecided",
-                                     [VERDICT_LACKING_RUNS] = "lacking runs"};
+                                     [VERDICT_UNKNOWN] = "no estimate"};
 
 enum verdict verdict_below(struct interval interval, double threshold) {
     if (isnan(interval.value))
-        return VERDICT_LACKING_RUNS;
+        return VERDICT_UNKNOWN;
     if (interval.high < threshold)
         return VERDICT_HELD;
     return interval.low >= threshold ? VERDICT_FAILED : VERDICT_UNDECIDED;
@@ -119,7 +119,7 @@ enum verdict verdict_below(struct interval interval, double threshold) {
 
 enum verdict verdict_above(struct interval interval, double threshold) {
     if (isnan(interval.value))
-        return VERDICT_LACKING_RUNS;
+        return VERDICT_UNKNOWN;
     if (interval.low > threshold)
         return VERDICT_HELD;
     return interval.high <= threshold ? VERDICT_FAILED : VERDICT_UNDECIDED;
@@ -127,14 +127,14 @@ enum verdict verdict_above(struct interval interval, double threshold) {
 
 enum verdict verdict_within(struct interval interval, double from, double to) {
     if (isnan(interval.value))
-        return VERDICT_LACKING_RUNS;
+        return VERDICT_UNKNOWN;
     if (interval.low >= from && interval.high <= to)
         return VERDICT_HELD;
     return interval.high < from || interval.low > to ? VERDICT_FAILED : VERDICT_UNDECIDED;
 }
 
 enum verdict verdict_all(const enum verdict *verdicts, size_t n) {
-    enum verdict all = n > 0 ? VERDICT_HELD : VERDICT_LACKING_RUNS;
+    enum verdict all = n > 0 ? VERDICT_HELD : VERDICT_UNKNOWN;
     for (size_t i = 0; i < n; ++i) {
         if (verdicts[i] == VERDICT_FAILED)
             return VERDICT_FAILED;

@@ -49,12 +49,12 @@ const char *table_format_interval(char *text, struct interval interval, int digi
 
 /* ---- predictions ---- */
 
-enum verdict { VERDICT_HELD, VERDICT_FAILED, VERDICT_UNDECIDED, VERDICT_LACKING_RUNS };
+enum verdict { VERDICT_HELD, VERDICT_FAILED, VERDICT_UNDECIDED, VERDICT_UNKNOWN };
 
-extern const char *const verdict_names[]; /* "held", "failed", "undecided", "lacking runs" */
+extern const char *const verdict_names[]; /* "held", "failed", "undecided", "no estimate" */
 
 /* HELD where the whole interval lies below (above) the threshold, FAILED where it all lies on the other side or
- * on it, UNDECIDED where it has the threshold inside, LACKING_RUNS where there is no value. A bound that is NaN
+ * on it, UNDECIDED where it has the threshold inside, UNKNOWN where there is no value. A bound that is NaN
  * decides nothing. */
 enum verdict verdict_below(struct interval interval, double threshold);
 enum verdict verdict_above(struct interval interval, double threshold);
