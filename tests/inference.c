@@ -377,49 +377,6 @@ Test(inference, holm_leaves_no_negative_zero) {
     cr_assert(!signbit(p[0]) && !signbit(p[1]));
 }
 
-/* ---- Proportions ---- */
-
-/* Quantiles of beta distributions: scipy.stats.beta.ppf(0.025, k, n - k + 1) and (0.975, k + 1, n - k). (scipy's
- * binomtest gives the same to 1e-12, its tolerance, which is too coarse for the last case.) */
-Test(inference, proportions_against_scipy) {
-    static const struct {
-        uint64_t successes, trials;
-        double low, high;
-    } cases[] = {
-        {0, 1, 0.0, 0.975},
-        {1, 1, 0.025, 1.0},
-        {0, 10, 0.0, 0.3084971078187607},
-        {1, 10, 0.0025285785444617848, 0.4450161170281954},
-        {5, 10, 0.18708602844739855, 0.8129139715526015},
-        {10, 10, 0.6915028921812392, 1.0},
-        {4, 20, 0.05733399705003277, 0.4366140029966683},
-        {27, 100, 0.18606642229074058, 0.3680162729089749},
-        {9321, 10000, 0.9269921850473402, 0.936954378426141},
-        {3, 1000000, 6.186725501906401e-07, 8.767247788067677e-06},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
-        struct interval got = inference_proportion(cases[i].successes, cases[i].trials);
-        cr_assert(near(got.value, (double)cases[i].successes / (double)cases[i].trials, 1e-15));
-        cr_assert(near(got.low, cases[i].low, 1e-12) && fabs(got.high - cases[i].high) < 1e-15,
-                  "case %zu: %.17g [%.17g, %.17g]", i, got.value, got.low, got.high);
-    }
-}
-
-/* All successes: low^n = 2.5 %. */
-Test(inference, proportions_of_one) {
-    for (uint64_t trials = 1; trials <= 100000; trials *= 10) {
-        struct interval got = inference_proportion(trials, trials);
-        cr_assert(near(got.low, pow(0.025, 1.0 / (double)trials), 1e-13), "%g", got.low);
-        cr_assert_eq(got.high, 1.0);
-        cr_assert_eq(inference_proportion(0, trials).low, 0.0);
-    }
-}
-
-Test(inference, proportions_of_nothing) {
-    assert_interval(inference_proportion(0, 0), NAN, 0.0, 1.0);
-    assert_interval(inference_proportion(2, 1), NAN, NAN, NAN);
-}
-
 /* ---- Steps against batch size ---- */
 
 enum { BATCHES = 8 };

@@ -4,7 +4,6 @@
  * infinite value to be large and finite. The random numbers are ../random.h's, so that results do not depend on the
  * machine.
  *
- * Clopper and Pearson 1934: The use of confidence or fiducial limits, Biometrika 26, 404-413.
  * Efron 1979: Bootstrap methods: another look at the jackknife, Annals of Statistics 7, 1-26.
  * Efron and Tibshirani 1993: An Introduction to the Bootstrap, Chapman and Hall.
  * Holm 1979: A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 65-70.
@@ -247,57 +246,6 @@ void inference_holm(double *p, size_t n) {
     }
     for (size_t i = 0; i < n; ++i)
         p[i] = fabs(p[i]);
-}
-
-/* ---- Proportions ---- */
-
-/*
- * Probability of at least `successes` in `trials` of probability p in (0, 1). The terms are taken relative to that of
- * the mode and summed outwards from it, until they are below 2^-80: no factorial, nothing that overflows.
- */
-static double binomial_tail(double successes, double trials, double p) {
-    const double negligible = 0x1p-80, odds = p / (1.0 - p);
-    double mode = fmin(floor((trials + 1.0) * p), trials);
-    double tail = 0.0, total = 0.0, term = 1.0;
-    for (double k = mode; term > negligible; ++k) { /* the term after `trials` is 0 */
-        total += term;
-        tail += k >= successes ? term : 0.0;
-        term *= (trials - k) / (k + 1.0) * odds;
-    }
-    term = mode / (trials - mode + 1.0) / odds;
-    for (double k = mode - 1.0; term > negligible; --k) { /* the term before 0 is 0 */
-        total += term;
-        tail += k >= successes ? term : 0.0;
-        term *= k / (trials - k + 1.0) / odds;
-    }
-    return tail / total;
-}
-
-/* The probability at which so many successes or more are 2.5 % likely, by bisection to the last bit. */
-static double proportion_low(double successes, double trials) {
-    if (successes == 0.0)
-        return 0.0;
-    double low = 0.0, high = 1.0, middle = 0.5;
-    while (low < middle && middle < high) {
-        if (binomial_tail(successes, trials, middle) < 1.0 / TAILS)
-            low = middle;
-        else
-            high = middle;
-        middle = low + (high - low) / 2.0;
-    }
-    return middle;
-}
-
-struct interval inference_proportion(uint64_t successes, uint64_t trials) {
-    if (successes > trials)
-        return nothing;
-    if (trials == 0)
-        return (struct interval){.value = NAN, .low = 0.0, .high = 1.0};
-    return (struct interval){
-        .value = (double)successes / (double)trials,
-        .low = proportion_low((double)successes, (double)trials),
-        .high = 1.0 - proportion_low((double)(trials - successes), (double)trials), /* that of the failures */
-    };
 }
 
 /* ---- Steps against batch size ---- */

@@ -100,12 +100,6 @@ double inference_paired_test(const double *a, const double *b, size_t n);
 void inference_holm(double *p, size_t n);
 
 /*
- * A proportion with its two-sided exact interval (Clopper and Pearson 1934). Without trials the value is NaN and the
- * interval 0 to 1; all three are NaN for more successes than trials. Takes time in proportion to sqrt(trials).
- */
-struct interval inference_proportion(uint64_t successes, uint64_t trials);
-
-/*
  * Fits steps[i] = floor (1 + critical / batches[i]), McCandlish et al. 2018, section 2, by least squares in
  * logarithms: relative errors weigh the same at every batch. The search is over log(critical), from the smallest batch
  * / 1024 to the largest * 1024, beyond which a curve and its asymptote (flat steps, or steps in inverse proportion to
