@@ -434,14 +434,14 @@ test_averages() {
 test_progress() {
     script -qec true /dev/null >/dev/null 2>&1 || return
     partial progress 6
-    script -qec "stty cols 60; '$glissade' study $study --quick --synthetic --workers 1 --output '$folder/progress'" \
+    TERM=xterm script -qec "stty cols 60; '$glissade' study $study --quick --synthetic --workers 1 --output '$folder/progress'" \
         /dev/null >"$out" 2>"$err" </dev/null
     grep -q "$study, round [0-9]*: [0-9]* of [0-9]* runs, [0-9]*:[0-9][0-9] left" "$out"
     ok $? 'on a terminal there is a progress bar with the time left'
     tr '\r' '\n' <"$out" | grep 'round' | sed 's/.\[K//g' | awk 'length($0) > 59 { bad = 1 } END { exit bad }'
     ok $? '  that stays on its line'
     partial progress 6
-    script -qec "'$glissade' study $study --quick --synthetic --quiet --output '$folder/progress'" /dev/null \
+    TERM=xterm script -qec "'$glissade' study $study --quick --synthetic --quiet --output '$folder/progress'" /dev/null \
         >"$out" 2>"$err" </dev/null
     ! grep -q round "$out"
     ok $? '  but not with --quiet'
