@@ -91,7 +91,7 @@ void run_way(benchmark::State &state, const Model &model, const Way &way) {
     Subject plain(engine, arrays_for(engine, model), average_options(false));
     const glissade_sgd_options options = average_options(false);
     const gls_sgd_scalars scalars = gls_sgd_round(&options, 1, false, first_count);
-    gls_sgd_kernel *kernel = plain.kernels().sgd[0][GLS_MOMENTUM_KEPT][0][GLS_DECAY_NONE][0];
+    gls_sgd_kernel *kernel = (*plain.kernels().sgd)[0][GLS_MOMENTUM_KEPT][0][GLS_DECAY_NONE][0];
     Counts counts(model.lengths.size(), first_count, 0, beta);
     std::vector<float> etas(model.lengths.size());
     const auto steps = compare(state, plain, [&] {

@@ -84,7 +84,7 @@ static void run_walk(benchmark::State &state, const Model &model, const gls_walk
     const Subject subject(engine, arrays_for(engine, model), momentum().options);
     const glissade_sgd_options options = momentum().options;
     const gls_sgd_scalars scalars = gls_sgd_round(&options, 1, false, 1000);
-    gls_sgd_kernel *kernel = subject.kernels().sgd[0][GLS_MOMENTUM_KEPT][0][GLS_DECAY_NONE][0];
+    gls_sgd_kernel *kernel = (*subject.kernels().sgd)[0][GLS_MOMENTUM_KEPT][0][GLS_DECAY_NONE][0];
     const auto update = [&](const gls_walk &chosen) {
         subject.pass([&](const bench_part &part) {
             kernel(&scalars, part.p, part.g, part.m, nullptr, part.n, &chosen);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stochastic gradient descent, written once against the vector vocabulary (vec_*.h). The sequence of
- * roundings is the one in glissade/sgd.h; sgd_lane below is the only place that holds it. Included by each
- * isa_*.c, after its vocabulary; knows no instruction set.
+ * roundings is the one in glissade/sgd.h; sgd_lane below is the only place that holds it. Knows no instruction set.
  */
 #include "squares.h"
 #include "walk.h"
@@ -27,12 +26,14 @@ typedef struct sgd_elements {
 
 /* The arrays of one run, and what is gathered of it. */
 typedef struct sgd_arrays {
-    float *p, *g, *m, *r;
+    vf_element *p, *g, *m, *r;
     gls_squares *squares;
     size_t waiting;
 } sgd_arrays;
 
-static VF_INLINE sgd_vectors sgd_broadcast(const gls_sgd_scalars *scalars, float tau) {
+typedef VF_SELECT_TYPE(gls_sgd_scalars, gls_sgd_scalars_f64) sgd_scalars;
+
+static VF_INLINE sgd_vectors sgd_broadcast(const sgd_scalars *scalars, float tau) {
     return (sgd_vectors){
         .s = vf_set1(scalars->s),
         .weight_decay = vf_set1(scalars->weight_decay),
@@ -129,12 +130,12 @@ static VF_INLINE void sgd_ahead(const sgd_arrays *x, size_t i, size_t lead, sgd_
         gls_prefetch(x->r, i, lead, 3, 1);
 }
 
-static VF_INLINE size_t sgd_run(const gls_sgd_scalars *scalars, sgd_arrays x, const gls_residual *residual,
+static VF_INLINE size_t sgd_run(const sgd_scalars *scalars, sgd_arrays x, const gls_residual *residual,
                                 size_t n, const gls_walk *walk, sgd_kind kind) {
     const sgd_vectors c = sgd_broadcast(scalars, kind.deferred ? residual->tau : 0);
     gls_squares squares;
     if (kind.deferred) {
-        x.r = residual->r;
+        x.r = (vf_element *)(void *)residual->r;
         x.squares = &squares;
         gls_squares_start(&squares, residual->sums, n, walk);
     }
@@ -151,8 +152,8 @@ static VF_INLINE size_t sgd_run(const gls_sgd_scalars *scalars, sgd_arrays x, co
 }
 
 #define GLS_SGD_KERNEL(name, momentum, nesterov, decay, zero, deferred)                                      \
-    static size_t name(const gls_sgd_scalars *scalars, float *p, float *g, float *m,                         \
-                       const gls_residual *residual, size_t n, const gls_walk *walk) {                       \
+    static size_t name(const void *scalars, void *p, void *g, void *m, const gls_residual *residual,         \
+                       size_t n, const gls_walk *walk) {                                                     \
         const sgd_kind kind = {GLS_MOMENTUM_##momentum, nesterov, GLS_DECAY_##decay, zero, deferred};        \
         return sgd_run(scalars, (sgd_arrays){.p = p, .g = g, .m = m}, residual, n, walk, kind);              \
     }

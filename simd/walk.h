@@ -54,7 +54,7 @@ enum {
 
 /* Asks for the lines of x, the array-th of those walked together, that will be wanted in a while and soon.
  * They need not exist, so no pointer to them is formed. */
-static inline __attribute__((always_inline)) void gls_prefetch(const float *x, size_t i, size_t lead,
+static inline __attribute__((always_inline)) void gls_prefetch(const vf_element *x, size_t i, size_t lead,
                                                                size_t array, int written) {
     const uintptr_t far = (uintptr_t)x + (i + lead + array * GLS_WALK_STAGGER_FAR) * sizeof *x;
     const uintptr_t near = (uintptr_t)x + (i + GLS_WALK_NEAR + array * GLS_WALK_STAGGER_NEAR) * sizeof *x;

@@ -24,7 +24,7 @@ static glissade_status place(glissade_optimizer *optimizer, const size_t *length
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to plan %zu arrays",
                              arrays->count);
     const glissade_status status =
-        gls_place_arrays(optimizer->engine, &plan, lengths, &arrays->arena, arrays->offsets, error);
+        gls_place_arrays(optimizer->engine, &plan, lengths, NULL, &arrays->arena, arrays->offsets, error);
     gls_plan_destroy(&plan);
     return status;
 }

@@ -5,45 +5,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "optimizer.h"
+#include "descriptor.h"
 #include "options.h"
 
 /* What was published before today's size. */
-static const size_t tensor_size_first = offsetof(glissade_tensor, residual);
+static const size_t tensor_sizes_before[] = {offsetof(glissade_tensor, residual),
+                                             offsetof(glissade_tensor, parameter_dtype)};
 
 /* ---- descriptors ---- */
 
-static glissade_status check_alignment(const void *address, const char *array, uint32_t tensor,
-                                       glissade_error *error) {
-    if ((uintptr_t)address % sizeof(float) == 0)
+static glissade_status check_alignment(const gls_group *group, uint32_t tensor, gls_array array,
+                                       const void *address, glissade_error *error) {
+    const size_t alignment = gls_format_alignment(gls_group_format(group, tensor, array));
+    if ((uintptr_t)address % alignment == 0)
         return GLISSADE_STATUS_OK;
     return gls_error_set(error, GLISSADE_STATUS_MISALIGNED,
-                         "%s of tensor %u is at %p; accepted: multiples of %zu", array, tensor, address,
-                         sizeof(float));
+                         "%s of tensor %u is at %p; accepted: multiples of %zu", gls_array_name(array),
+                         tensor, address, alignment);
 }
 
-/* Whether n floats at a and at b share bytes. */
-static bool overlap(const void *a, const void *b, size_t n) {
-    const uintptr_t distance =
-        (uintptr_t)a > (uintptr_t)b ? (uintptr_t)a - (uintptr_t)b : (uintptr_t)b - (uintptr_t)a;
-    return a && b && distance < n * sizeof(float);
+static size_t bytes_of(const gls_group *group, uint32_t tensor, gls_array array) {
+    return gls_format_bytes(gls_group_format(group, tensor, array), group->tensors[tensor].n);
 }
 
 glissade_status gls_group_check_gradient(glissade_optimizer *optimizer, const gls_group *group,
                                          uint32_t tensor, const void *gradient) {
-    const gls_tensor *t = &group->tensors[tensor];
-    const glissade_status status = check_alignment(gradient, "gradient", tensor, &optimizer->error);
+    const glissade_status status =
+        check_alignment(group, tensor, GLS_ARRAY_GRADIENT, gradient, &optimizer->error);
     if (status)
         return status;
-    const struct {
-        const char *name;
-        const float *address;
-    } own[] = {{"parameter", t->p}, {"momentum", t->m}, {"residual", gls_group_residual(group, tensor)}};
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (overlap(gradient, own[i].address, t->n))
+    const uintptr_t begin = (uintptr_t)gradient, bytes = bytes_of(group, tensor, GLS_ARRAY_GRADIENT);
+    for (gls_array array = 0; gradient && array < GLS_ARRAY_GRADIENT; array++) {
+        const void *own = gls_group_array(group, tensor, array);
+        const uintptr_t own_begin = (uintptr_t)own;
+        if (own && begin < own_begin + bytes_of(group, tensor, array) && own_begin < begin + bytes)
             return gls_error_set(&optimizer->error, GLISSADE_STATUS_OVERLAP,
                                  "gradient of tensor %u at %p overlaps its own %s at %p", tensor, gradient,
-                                 own[i].name, (const void *)own[i].address);
+                                 gls_array_name(array), own);
+    }
     return GLISSADE_STATUS_OK;
 }
 
@@ -63,9 +62,16 @@ static glissade_tensor read_descriptor(const glissade_tensor *tensors, size_t st
     return tensor;
 }
 
+static bool was_published(size_t stride) {
+    for (size_t i = 0; i < sizeof tensor_sizes_before / sizeof *tensor_sizes_before; i++)
+        if (stride == tensor_sizes_before[i])
+            return true;
+    return stride >= sizeof(glissade_tensor) && stride <= GLS_SIZE_MAX;
+}
+
 static glissade_status check_descriptor_size(const glissade_tensor *tensors, size_t stride, size_t count,
                                              glissade_error *error) {
-    if (stride != tensor_size_first && (stride < sizeof(glissade_tensor) || stride > GLS_SIZE_MAX))
+    if (!was_published(stride))
         return gls_error_set(
             error, GLISSADE_STATUS_INVALID_SIZE,
             "tensors[0].size is %zu; accepted: %zu, as glissade_tensor_init sets it, up to %d", stride,
@@ -88,43 +94,58 @@ static glissade_status check_descriptor_size(const glissade_tensor *tensors, siz
     return GLISSADE_STATUS_OK;
 }
 
+static glissade_status check_addresses(const gls_group *group, uint32_t i, glissade_error *error) {
+    const gls_tensor *tensor = &group->tensors[i];
+    for (gls_array array = 0; array < GLS_ARRAY_GRADIENT; array++) {
+        const void *address = gls_group_array(group, i, array);
+        const glissade_status status = check_alignment(group, i, array, address, error);
+        if (status)
+            return status;
+    }
+    for (gls_array array = 0; array < GLS_ARRAY_GRADIENT; array++)
+        if ((uintptr_t)gls_group_array(group, i, array) > UINTPTR_MAX - bytes_of(group, i, array))
+            return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE,
+                                 "tensor %u of %zu elements passes the last address", i, tensor->n);
+    return GLISSADE_STATUS_OK;
+}
+
 static glissade_status check_descriptor(glissade_optimizer *optimizer, const gls_group *group, uint32_t i) {
     const gls_tensor *tensor = &group->tensors[i];
-    const float *residual = gls_group_residual(group, i);
     glissade_error *error = &optimizer->error;
-    glissade_status status;
-    if (tensor->n > PTRDIFF_MAX / sizeof(float))
+    const gls_algorithm *algorithm = group->algorithm;
+    const size_t element = gls_format_element(gls_group_format(group, i, GLS_ARRAY_PARAMETER));
+    const size_t widest = element > sizeof(float) ? element : sizeof(float);
+    if (tensor->n > PTRDIFF_MAX / widest)
         return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE,
                              "length of tensor %u is %zu; accepted: up to %zu elements of %zu bytes", i,
-                             tensor->n, PTRDIFF_MAX / sizeof(float), sizeof(float));
+                             tensor->n, PTRDIFF_MAX / widest, widest);
     if (tensor->n && !tensor->p)
         return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT,
                              "parameter of tensor %u, of length %zu, is NULL", i, tensor->n);
-    if ((status = check_alignment(tensor->p, "parameter", i, error)) ||
-        (status = check_alignment(tensor->m, "momentum", i, error)) ||
-        (status = check_alignment(residual, "residual", i, error)))
+    const glissade_status status = check_addresses(group, i, error);
+    if (status || !gls_group_array(group, i, GLS_ARRAY_RESIDUAL))
         return status;
-    const char *refusal = residual ? group->algorithm->refuses_residual(group) : NULL;
+    const char *refusal = algorithm->refuses_residual ? algorithm->refuses_residual(group)
+                                                      : "this rule defers nothing; sgd does";
+    if (gls_group_is_wide(group, i))
+        refusal = "its parameter is of double; parameters of float, bf16 and f16 can have one";
     if (refusal)
         return gls_error_set(error, GLISSADE_STATUS_INVALID_COMBINATION,
                              "residual of tensor %u is given, but %s", i, refusal);
-    const uintptr_t last = UINTPTR_MAX - tensor->n * sizeof(float);
-    if ((uintptr_t)tensor->p > last || (uintptr_t)tensor->m > last || (uintptr_t)residual > last)
-        return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE,
-                             "tensor %u of %zu elements passes the last address", i, tensor->n);
     return GLISSADE_STATUS_OK;
 }
 
 /* Takes over a descriptor as it is; false without memory. */
 static bool take_descriptor(gls_group *group, uint32_t i, const glissade_tensor *tensor) {
     group->tensors[i] = (gls_tensor){.p = tensor->parameter, .m = tensor->momentum, .n = tensor->length};
-    if (!tensor->residual)
-        return true;
-    if (!gls_group_deferrals(group))
-        return false;
-    group->deferrals[i].r = tensor->residual;
-    group->deferrals[i].holds = tensor->length > 0;
-    return true;
+    if (tensor->residual) {
+        if (!gls_group_deferrals(group))
+            return false;
+        group->deferrals[i].r = tensor->residual;
+        group->deferrals[i].holds = tensor->length > 0;
+    }
+    return !gls_storage_wanted(group, tensor) ||
+           (gls_group_storage(group) && (gls_storage_take(group, i, tensor), true));
 }
 
 /* Copies the descriptors into group->tensors and checks each by itself. */
@@ -148,6 +169,8 @@ static glissade_status read_descriptors(glissade_optimizer *optimizer, gls_group
     group->count = (uint32_t)count;
     for (uint32_t i = 0; i < group->count; i++) {
         const glissade_tensor tensor = read_descriptor(tensors, stride, i);
+        if ((status = gls_storage_check(group, i, &tensor, error)))
+            return status;
         if (!group->tensors || !take_descriptor(group, i, &tensor))
             return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory for %zu tensors", count);
         if ((status = check_descriptor(optimizer, group, i)) ||
@@ -160,25 +183,24 @@ static glissade_status read_descriptors(glissade_optimizer *optimizer, gls_group
 
 /* ---- overlaps ---- */
 
-enum { ARRAYS_LISTED = 3 }; /* parameter, momentum, residual */
-
-static gls_interval interval_of(const gls_group *group, uint32_t tensor, gls_array array,
-                                const void *address) {
-    return gls_interval_make(group->number, tensor, array, address, group->tensors[tensor].n);
+/* How many arrays a tensor of the group can have listed: parameter and what the group needs or was given. */
+static size_t arrays_listed(const gls_group *group, uint32_t needs) {
+    if (group->storage)
+        return GLS_ARRAY_GRADIENT;
+    const bool residual = gls_needs(needs, GLS_ARRAY_RESIDUAL) || group->deferrals;
+    return 2 + residual; /* parameter, momentum */
 }
 
-/* The group's parameters and caller-owned state as sorted intervals; at most ARRAYS_LISTED a tensor. */
+/* The group's parameters and caller-owned state as sorted intervals. */
 static size_t collect_intervals(const gls_group *group, gls_interval *items) {
     size_t count = 0;
-    for (uint32_t i = 0; i < group->count; i++) {
-        const gls_tensor *tensor = &group->tensors[i];
-        if (tensor->p && tensor->n)
-            items[count++] = interval_of(group, i, GLS_ARRAY_PARAMETER, tensor->p);
-        if (tensor->m && tensor->n)
-            items[count++] = interval_of(group, i, GLS_ARRAY_MOMENTUM, tensor->m);
-        if (gls_group_residual(group, i) && tensor->n)
-            items[count++] = interval_of(group, i, GLS_ARRAY_RESIDUAL, gls_group_residual(group, i));
-    }
+    for (uint32_t i = 0; i < group->count; i++)
+        for (gls_array array = 0; group->tensors[i].n && array < GLS_ARRAY_GRADIENT; array++) {
+            const void *address = gls_group_array(group, i, array);
+            if (address)
+                items[count++] =
+                    gls_interval_make(group->number, i, array, address, bytes_of(group, i, array));
+        }
     gls_intervals_sort(items, count);
     return count;
 }
@@ -211,9 +233,8 @@ static glissade_status prepare(glissade_optimizer *optimizer, gls_group *group,
     if ((status = read_descriptors(optimizer, group, tensors, count)))
         return status;
 
-    const bool momentum = group->algorithm->uses_momentum(group),
-               residual = group->algorithm->threshold(group).value != 0;
-    const size_t listed = residual || group->deferrals ? ARRAYS_LISTED : ARRAYS_LISTED - 1;
+    const uint32_t needs = gls_group_needs(group);
+    const size_t listed = arrays_listed(group, needs);
     *added = gls_alloc(count, listed * sizeof **added);
     if (!*added)
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to check %zu tensors", count);
@@ -223,7 +244,7 @@ static glissade_status prepare(glissade_optimizer *optimizer, gls_group *group,
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to list %zu tensors", count);
     if ((status = gls_intervals_check(&optimizer->arrays, *added, *added_count, error)) ||
         (status = plan_group(optimizer, group, rotation)) ||
-        (status = gls_group_provide_state(optimizer, group, momentum, residual)))
+        (status = gls_group_provide_state(optimizer, group, needs)))
         return status;
 
     gls_group **groups = gls_alloc(optimizer->group_count + 1, sizeof *groups);
@@ -257,18 +278,32 @@ glissade_status gls_group_add(glissade_optimizer *optimizer, gls_group *group, c
     optimizer->next_number++;
     optimizer->rotation = rotation;
     *number = group->number;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < group->holding_count; i++)
+        bytes += group->holdings[i].arena.bytes;
     gls_engine_log(optimizer->engine, 2, "group %u: %s, %u tensors, %u of them split, %zu bytes of state",
-                   group->number, group->algorithm->name, group->count, group->plan.split_count,
-                   group->momenta.bytes + group->residuals.bytes);
+                   group->number, group->algorithm->name, group->count, group->plan.split_count, bytes);
     return GLISSADE_STATUS_OK;
 }
 
 void gls_group_free(gls_group *group) {
     gls_plan_destroy(&group->plan);
-    gls_arena_destroy(&group->momenta);
-    gls_arena_destroy(&group->residuals);
+    for (uint32_t i = 0; i < group->holding_count; i++)
+        gls_arena_destroy(&group->holdings[i].arena);
+    gls_free(group->holdings);
+    if (group->norms) {
+        for (size_t c = 0; c < GLS_CHANNELS; c++) {
+            gls_free(group->norms->channels[c]);
+            gls_free(group->norms->room[c]);
+        }
+        gls_free(group->norms->values);
+        gls_free(group->norms);
+    }
+    if (group->algorithm->options_size)
+        gls_free(group->options);
+    gls_free(group->storage);
     gls_free(group->deferrals);
-    gls_free(group->sums);
+    gls_free(group->deferral_sums);
     gls_free(group->tensors);
     gls_free(group);
 }

@@ -40,8 +40,7 @@ void gls_intervals_sort(gls_interval *items, size_t count) {
 }
 
 static const char *array_name(uint32_t array) {
-    static const char *const names[] = {"parameter", "momentum", "residual", "gradient"};
-    return names[array];
+    return gls_array_name((gls_array)array);
 }
 
 static glissade_status report(const gls_interval *a, const gls_interval *b, glissade_error *error) {

@@ -5,31 +5,25 @@
 #define GLS_INTERVALS_H
 
 #include "error.h"
-
-typedef enum gls_array {
-    GLS_ARRAY_PARAMETER,
-    GLS_ARRAY_MOMENTUM,
-    GLS_ARRAY_RESIDUAL,
-    GLS_ARRAY_GRADIENT
-} gls_array;
+#include "storage.h"
 
 /* `array` of a tensor lies in [begin, end); never empty. */
 typedef struct gls_interval {
     uintptr_t begin, end;
     uint32_t group;
-    uint32_t tensor : 30, array : 2;
+    uint32_t tensor : 28, array : 4;
 } gls_interval;
 
 /* One more than the largest number of a tensor in its group. */
-#define GLS_TENSOR_COUNT_MAX (UINT32_C(1) << 30)
+#define GLS_TENSOR_COUNT_MAX (UINT32_C(1) << 28)
 
 static inline gls_interval gls_interval_make(uint32_t group, uint32_t tensor, gls_array array,
-                                             const void *address, size_t length) {
+                                             const void *address, size_t bytes) {
     return (gls_interval){.begin = (uintptr_t)address,
-                          .end = (uintptr_t)address + length * sizeof(float),
+                          .end = (uintptr_t)address + bytes,
                           .group = group,
                           .tensor = tensor & (GLS_TENSOR_COUNT_MAX - 1),
-                          .array = array & 3u};
+                          .array = array & 15u};
 }
 
 /* Sorted by address, free of overlaps. */

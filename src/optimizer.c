@@ -3,13 +3,18 @@
 #include "optimizer.h"
 
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
+#include "descriptor.h"
 #include "fork.h"
 #include "options.h"
+#include "stage.h"
 
-static const gls_layout info_layout = {
-    "glissade_tensor_info", {offsetof(glissade_tensor_info, residual), sizeof(glissade_tensor_info)}};
+static const gls_layout info_layout = {"glissade_tensor_info",
+                                       {offsetof(glissade_tensor_info, residual),
+                                        offsetof(glissade_tensor_info, parameter_dtype),
+                                        sizeof(glissade_tensor_info)}};
 
 /* ---- lifecycle ---- */
 
@@ -146,16 +151,18 @@ static glissade_status set_gradients(glissade_optimizer *optimizer, uint32_t num
     return GLISSADE_STATUS_OK;
 }
 
-static gls_interval parameter_interval(glissade_tensor_ref ref, const void *parameter, size_t n) {
-    return gls_interval_make(ref.group, ref.index, GLS_ARRAY_PARAMETER, parameter, n);
+static size_t parameter_bytes(const gls_group *group, uint32_t index) {
+    return gls_format_bytes(gls_group_format(group, index, GLS_ARRAY_PARAMETER), group->tensors[index].n);
 }
 
 /* The old interval makes way for the new one, which may overlap it, and comes back if the new one is refused.
  */
-static glissade_status move_parameter(glissade_optimizer *optimizer, glissade_tensor_ref ref,
-                                      gls_tensor *tensor, void *parameter) {
-    const gls_interval old = parameter_interval(ref, tensor->p, tensor->n);
-    const gls_interval moved = parameter_interval(ref, parameter, tensor->n);
+static glissade_status move_parameter(glissade_optimizer *optimizer, const gls_group *group, uint32_t index,
+                                      void *parameter) {
+    gls_tensor *tensor = &group->tensors[index];
+    const size_t bytes = parameter_bytes(group, index);
+    const gls_interval old = gls_interval_make(group->number, index, GLS_ARRAY_PARAMETER, tensor->p, bytes);
+    const gls_interval moved = gls_interval_make(group->number, index, GLS_ARRAY_PARAMETER, parameter, bytes);
     gls_intervals_remove(&optimizer->arrays, old.begin);
     const glissade_status status = gls_intervals_check(&optimizer->arrays, &moved, 1, &optimizer->error);
     gls_intervals_add(&optimizer->arrays, status ? &old : &moved, 1);
@@ -170,9 +177,11 @@ static glissade_status set_parameter(glissade_optimizer *optimizer, glissade_ten
     gls_tensor *tensor = gls_optimizer_tensor(optimizer, ref);
     if (!tensor)
         return GLISSADE_STATUS_NOT_FOUND;
-    if ((uintptr_t)parameter % sizeof(float))
+    const gls_group *group = gls_optimizer_group(optimizer, ref.group);
+    const size_t alignment = gls_format_alignment(gls_group_format(group, ref.index, GLS_ARRAY_PARAMETER));
+    if ((uintptr_t)parameter % alignment)
         return gls_error_set(error, GLISSADE_STATUS_MISALIGNED,
-                             "parameter is at %p; accepted: multiples of %zu", parameter, sizeof(float));
+                             "parameter is at %p; accepted: multiples of %zu", parameter, alignment);
     if (tensor->n == 0) {
         tensor->p = parameter;
         return GLISSADE_STATUS_OK;
@@ -181,14 +190,16 @@ static glissade_status set_parameter(glissade_optimizer *optimizer, glissade_ten
         return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT,
                              "parameter is NULL for a tensor of length %zu", tensor->n);
     const uintptr_t begin = (uintptr_t)parameter, gradient = (uintptr_t)tensor->g,
-                    bytes = tensor->n * sizeof(float);
+                    bytes = parameter_bytes(group, ref.index),
+                    gradient_bytes =
+                        gls_format_bytes(gls_group_format(group, ref.index, GLS_ARRAY_GRADIENT), tensor->n);
     if (begin > UINTPTR_MAX - bytes)
         return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE,
                              "parameter at %p of %zu elements passes the last address", parameter, tensor->n);
-    if (gradient && (begin > gradient ? begin - gradient : gradient - begin) < bytes)
+    if (gradient && begin < gradient + gradient_bytes && gradient < begin + bytes)
         return gls_error_set(error, GLISSADE_STATUS_OVERLAP,
-                             "parameter at %p overlaps its own gradient at %p", parameter, (void *)tensor->g);
-    return move_parameter(optimizer, ref, tensor, parameter);
+                             "parameter at %p overlaps its own gradient at %p", parameter, tensor->g);
+    return move_parameter(optimizer, group, ref.index, parameter);
 }
 
 static glissade_status set_learning_rate(glissade_optimizer *optimizer, uint32_t number,
@@ -214,15 +225,16 @@ static glissade_status get_tensor(glissade_optimizer *optimizer, glissade_tensor
     const gls_group *group = gls_optimizer_group(optimizer, ref.group);
     const gls_deferral never = {.acted = tensor->counted ? tensor->n : 0};
     const gls_deferral *deferral = group->deferrals ? &group->deferrals[ref.index] : &never;
-    const glissade_tensor_info known = {.parameter = tensor->p,
-                                        .gradient = tensor->g,
-                                        .length = tensor->n,
-                                        .momentum = tensor->m,
-                                        .steps = tensor->t,
-                                        .momentum_updates = tensor->k,
-                                        .residual = deferral->r,
-                                        .acted = deferral->acted,
-                                        .gradient_rms = deferral->rms};
+    glissade_tensor_info known = {.parameter = tensor->p,
+                                  .gradient = tensor->g,
+                                  .length = tensor->n,
+                                  .momentum = tensor->m,
+                                  .steps = tensor->t,
+                                  .momentum_updates = tensor->k,
+                                  .residual = deferral->r,
+                                  .acted = deferral->acted,
+                                  .gradient_rms = deferral->rms};
+    gls_storage_describe(group, ref.index, &known);
     return gls_options_write(&info_layout, info, &known, &optimizer->error);
 }
 
@@ -236,7 +248,7 @@ static glissade_status set_counts(glissade_optimizer *optimizer, glissade_tensor
         return gls_error_set(&optimizer->error, GLISSADE_STATUS_INVALID_OPTION,
                              "steps is %llu; accepted: up to %lld", (unsigned long long)steps,
                              (long long)INT64_MAX);
-    const uint64_t most = group->algorithm->uses_momentum(group) ? steps : 0;
+    const uint64_t most = group->algorithm->states(group) ? steps : 0;
     if (momentum_updates > most)
         return gls_error_set(
             &optimizer->error, GLISSADE_STATUS_INVALID_OPTION,
@@ -265,11 +277,80 @@ static glissade_status set_gradient_rms(glissade_optimizer *optimizer, glissade_
     return GLISSADE_STATUS_OK;
 }
 
+/* ---- numbers, averages, masters ---- */
+
+static glissade_status set_numbers(glissade_optimizer *optimizer, glissade_tensor_ref ref, double first,
+                                   double second) {
+    if (!gls_optimizer_tensor(optimizer, ref))
+        return GLISSADE_STATUS_NOT_FOUND;
+    const gls_group *group = gls_optimizer_group(optimizer, ref.group);
+    if (!isfinite(first) || !isfinite(second))
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_INVALID_OPTION,
+                             "numbers are %s and %s; accepted: finite ones", gls_number_format(first).text,
+                             gls_number_format(second).text);
+    if (!group->algorithm->own_numbers && (first != 0 || second != 0))
+        return gls_error_set(&optimizer->error, GLISSADE_STATUS_INVALID_OPTION,
+                             "numbers are %s and %s; accepted: 0 under the rule %s, which keeps none",
+                             gls_number_format(first).text, gls_number_format(second).text,
+                             group->algorithm->name);
+    if (group->storage) {
+        group->storage[ref.index].numbers[0] = first;
+        group->storage[ref.index].numbers[1] = second;
+    }
+    return GLISSADE_STATUS_OK;
+}
+
+static glissade_status parameter_written(glissade_optimizer *optimizer, glissade_tensor_ref ref,
+                                         bool average) {
+    const gls_tensor *tensor = gls_optimizer_tensor(optimizer, ref);
+    if (!tensor)
+        return GLISSADE_STATUS_NOT_FOUND;
+    const gls_group *group = gls_optimizer_group(optimizer, ref.group);
+    if (group->storage)
+        gls_stage_follow(optimizer->engine->kernels, group, ref.index, (gls_range){0, tensor->n}, true,
+                         average && group->storage[ref.index].average);
+    return GLISSADE_STATUS_OK;
+}
+
+static glissade_status set_average(glissade_optimizer *optimizer, uint32_t number, double decay) {
+    gls_group *group = gls_optimizer_group(optimizer, number);
+    glissade_error *error = &optimizer->error;
+    if (!group)
+        return GLISSADE_STATUS_NOT_FOUND;
+    if (!(decay >= 0 && decay <= 1))
+        return gls_error_set(error, GLISSADE_STATUS_INVALID_HYPERPARAMETER,
+                             "decay is %s; accepted: from 0 to 1", gls_number_format(decay).text);
+    for (uint32_t i = 0; decay != 1 && i < group->count; i++)
+        if (gls_group_is_wide(group, i))
+            return gls_error_set(
+                error, GLISSADE_STATUS_INVALID_COMBINATION,
+                "tensor %u of group %u is of double; averages are of float, bf16 and f16 ones", i, number);
+    if (decay != 1) {
+        if (!gls_group_storage(group))
+            return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to average %u tensors",
+                                 group->count);
+        const glissade_status status =
+            gls_group_provide_state(optimizer, group, gls_group_needs(group) | 1u << GLS_ARRAY_AVERAGE);
+        if (status)
+            return status;
+    }
+    group->average_weight = 1 - decay;
+    for (uint32_t i = 0; group->storage && i < group->count; i++)
+        gls_storage_settle(group, i);
+    return GLISSADE_STATUS_OK;
+}
+
+static glissade_status set_seed(glissade_optimizer *optimizer, uint64_t seed) {
+    optimizer->seed = seed;
+    return GLISSADE_STATUS_OK;
+}
+
 /* ---- calls ---- */
 
 void glissade_tensor_init(glissade_tensor *tensor, size_t size) {
     static const gls_layout layout = {"glissade_tensor",
-                                      {offsetof(glissade_tensor, residual), sizeof(glissade_tensor)}};
+                                      {offsetof(glissade_tensor, residual),
+                                       offsetof(glissade_tensor, parameter_dtype), sizeof(glissade_tensor)}};
     const glissade_tensor empty = {.size = sizeof empty};
     gls_options_init(&layout, tensor, size, &empty);
 }
@@ -311,4 +392,22 @@ glissade_status glissade_optimizer_set_counts(glissade_optimizer *optimizer, gli
 glissade_status glissade_optimizer_set_gradient_rms(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
                                                     double gradient_rms) {
     GLS_OPTIMIZER_CALL(optimizer, set_gradient_rms(optimizer, tensor, gradient_rms));
+}
+
+glissade_status glissade_optimizer_set_numbers(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
+                                               double first, double second) {
+    GLS_OPTIMIZER_CALL(optimizer, set_numbers(optimizer, tensor, first, second));
+}
+
+glissade_status glissade_optimizer_parameter_written(glissade_optimizer *optimizer,
+                                                     glissade_tensor_ref tensor, bool average) {
+    GLS_OPTIMIZER_CALL(optimizer, parameter_written(optimizer, tensor, average));
+}
+
+glissade_status glissade_optimizer_set_average(glissade_optimizer *optimizer, uint32_t group, double decay) {
+    GLS_OPTIMIZER_CALL(optimizer, set_average(optimizer, group, decay));
+}
+
+glissade_status glissade_optimizer_set_seed(glissade_optimizer *optimizer, uint64_t seed) {
+    GLS_OPTIMIZER_CALL(optimizer, set_seed(optimizer, seed));
 }

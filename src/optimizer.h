@@ -8,55 +8,125 @@
 #include "deferral.h"
 #include "engine.h"
 #include "glissade/optimizer.h"
+#include "glissade/sgd.h"
 #include "guest.h"
 #include "intervals.h"
 #include "place.h"
-#include "sgd.h"
+#include "storage.h"
 #include "tuner.h"
 
 typedef struct gls_group gls_group;
 
 typedef struct gls_tensor {
-    float *p, *g, *m; /* parameter; gradient or NULL while absent; momentum or NULL if there never was one */
-    size_t n;         /* elements */
-    uint64_t t, k;    /* steps with a gradient; updates of the momentum */
+    void *p, *g,
+        *m;        /* parameter; gradient or NULL while absent; first state or NULL if there never was one */
+    size_t n;      /* elements */
+    uint64_t t, k; /* steps with a gradient; updates of the state */
     uint64_t listed;  /* the last step that listed it, by the optimizer's count of steps: finds duplicates */
     uint64_t counted; /* the last step that moved its counts on */
 } gls_tensor;
 
 /* What a step asks of every rule. */
 typedef struct gls_request {
-    double gradient_scale;
+    double gradient_scale; /* gradients are this many times too large, accumulated steps included */
+    double clip;           /* factor that clipping by norm gives */
+    double clip_value;     /* largest magnitude of a gradient; 0: any */
+    double clip_tensor;    /* largest norm of a tensor's gradient; 0: any */
     bool zero_gradients;
     const glissade_engine *engine;
 } gls_request;
 
-/* A kernel chosen and its scalars rounded, for one group and pair of counts. */
+/* What is special about the tensors that a call is prepared for. */
+typedef struct gls_subject {
+    uint64_t t, k; /* steps and updates of the state so far */
+    uint32_t tensor;
+    uint32_t phase;                /* of the rule's passes, this one */
+    bool deferred;                 /* with a residual */
+    bool wide;                     /* of double */
+    bool zero;                     /* the kernel zeroes the gradient */
+    bool scaled;                   /* the gradient comes scaled already, as clipping by value leaves it */
+    double clip;                   /* factor that clipping gives */
+    const double *numbers, *norms; /* the tensor's own, as the rule has them; or NULL */
+} gls_subject;
+
+typedef struct gls_sgd_call {
+    gls_sgd_kernel *kernel;
+    union {
+        gls_sgd_scalars narrow;
+        gls_sgd_scalars_f64 wide;
+    };
+} gls_sgd_call;
+
+typedef struct gls_rule_call {
+    gls_rule_kernel *kernel;
+    gls_measure_kernel *measure; /* instead, in a pass that gathers sums */
+    gls_scalars scalars;
+} gls_rule_call;
+
+/* A kernel chosen and its scalars rounded. */
 typedef struct gls_call {
     union {
         gls_sgd_call sgd;
+        gls_rule_call rule;
     };
+    const gls_kernels *kernels; /* of the tensor's element type */
 } gls_call;
+
+/* What a run gathers besides updating. */
+enum { GLS_CHANNELS = 2, GLS_NORM_GRADIENT = GLS_CHANNELS, GLS_NORMS };
+typedef struct gls_gather {
+    const gls_residual *residual; /* NULL: none defers */
+    double *sums[GLS_CHANNELS];   /* for each unit, where the pass measures */
+} gls_gather;
+
+/* What one of a rule's passes over a tensor does. */
+typedef struct gls_phase {
+    bool reads_gradient, reads_states, writes_states, writes_parameter, measures;
+} gls_phase;
 
 /* An update rule. */
 typedef struct gls_algorithm {
     const char *name;
-    /* Whether the group's tensors need a momentum array under its present hyperparameters. */
-    bool (*uses_momentum)(const gls_group *group);
+    size_t options_size;               /* of group->options; 0: the group has sgd's */
+    const struct gls_rule_table *rule; /* of the adaptive family (rule.h); NULL: sgd */
+    uint32_t phases; /* passes of a step, each beginning when the one before has ended for all tensors */
+    gls_phase phase[2];
+    uint32_t unsigned_states; /* bit by bit, which arrays of state hold nothing below zero */
+    uint32_t plain_states;    /* which are kept as they are computed, whatever format is asked for */
+    uint32_t most_states;     /* arrays of state that its hyperparameters can ask for */
+    bool starts_afresh;       /* its first update does not read the state */
+    bool own_numbers;         /* it keeps numbers of each tensor */
+    bool own_norms;           /* its scalars depend on norms of the tensor */
+    /* How many arrays of state the group's tensors need under its present hyperparameters. */
+    uint32_t (*states)(const gls_group *group);
+    /* What it defers; NULL: nothing, ever. */
     gls_threshold (*threshold)(const gls_group *group);
     /* Why its tensors must not hold a residual under the present hyperparameters; NULL if they may. */
     const char *(*refuses_residual)(const gls_group *group);
-    /* Chooses and rounds for a tensor that has made t steps and k momentum updates so far. */
-    void (*prepare)(const gls_group *group, const gls_request *request, uint64_t t, uint64_t k, bool deferred,
+    /* Chooses and rounds. */
+    void (*prepare)(const gls_group *group, const gls_request *request, const gls_subject *subject,
                     gls_call *call);
-    /* Updates n elements; how many of them acted. residual NULL: the call was not prepared for one. */
-    size_t (*run)(const gls_call *call, float *p, float *g, float *m, const gls_residual *residual, size_t n,
+    /* Updates n elements; how many of them acted. */
+    size_t (*run)(const gls_call *call, const gls_operands *arrays, const gls_gather *gather, size_t n,
                   const gls_walk *walk);
-    /* Bytes read plus written for one element of such a tensor. */
-    uint32_t (*bytes_per_element)(const gls_group *group, const gls_request *request, uint64_t k,
-                                  bool deferred);
+    /* Moves a tensor's numbers on, after a step that was its t-th; NULL without own_numbers. */
+    void (*advance)(const gls_group *group, uint64_t t, double *numbers);
     double *(*learning_rate)(gls_group *group);
 } gls_algorithm;
+
+/* What norms are made of and what they are, by tensor. */
+typedef struct gls_norms {
+    gls_sums *channels[GLS_CHANNELS];
+    double *room[GLS_CHANNELS]; /* where the channels' sums lie */
+    double (
+        *values)[GLS_NORMS]; /* square roots of the channels' sums, and the gradient's norm as it came in */
+} gls_norms;
+
+/* Arrays of the library's, of one kind. */
+typedef struct gls_holding {
+    gls_array array;
+    gls_arena arena;
+} gls_holding;
 
 struct gls_group {
     uint32_t number;
@@ -65,11 +135,16 @@ struct gls_group {
     const gls_algorithm *algorithm;
     gls_tensor *tensors;
     gls_plan plan;
-    gls_deferral *deferrals;      /* one a tensor; NULL if no tensor ever had a residual */
-    double *sums;                 /* where the deferrals' sums lie */
-    gls_arena momenta, residuals; /* the library's arrays */
+    gls_storage *storage;    /* one a tensor; NULL: all are floats with at most one state */
+    gls_deferral *deferrals; /* one a tensor; NULL if no tensor ever had a residual */
+    double *deferral_sums;   /* where the deferrals' sums lie */
+    gls_norms *norms;        /* NULL: never asked for */
+    double average_weight;   /* how much a step's parameters weigh in their average; 0: there is none */
+    gls_holding *holdings;
+    uint32_t holding_count;
     union {
         glissade_sgd_options sgd;
+        void *options; /* of a rule of the family */
     };
 };
 
@@ -82,6 +157,7 @@ struct glissade_optimizer {
     gls_rotation rotation;
     gls_tuner tuner;
     uint64_t steps; /* calls of glissade_optimizer_step so far */
+    uint64_t seed;  /* of stochastic rounding */
     glissade_error error;
 };
 
@@ -103,6 +179,11 @@ glissade_status gls_optimizer_leave(glissade_optimizer *optimizer, const gls_gue
 gls_group *gls_optimizer_group(glissade_optimizer *optimizer, uint32_t number);
 gls_tensor *gls_optimizer_tensor(glissade_optimizer *optimizer, glissade_tensor_ref ref);
 
+/* What gradients are multiplied by, but for the sign of maximize: clip / gradient_scale; 1 where a stage has done it. */
+static inline double gls_request_factor(const gls_request *request, const gls_subject *subject) {
+    return subject->scaled ? 1 : subject->clip / request->gradient_scale;
+}
+
 /* ---- group.c ---- */
 
 /* Checks descriptors, plans, allocates and places a group; `group` comes with algorithm and hyperparameters
@@ -120,19 +201,66 @@ glissade_status gls_group_check_gradient(glissade_optimizer *optimizer, const gl
 
 /* ---- state.c ---- */
 
+/* Bit by bit, which arrays the group's tensors need under its present hyperparameters. */
+uint32_t gls_group_needs(const gls_group *group);
+
 /*
- * Gives every tensor that lacks one a momentum array, and a residual, of the library's, if the group needs
- * them; residuals count from then on. All or nothing; returns OK or OUT_OF_MEMORY.
+ * Gives every tensor that lacks one each of the needed arrays, of the library's; residuals count from then on. All or
+ * nothing; returns OK or OUT_OF_MEMORY.
  */
-glissade_status gls_group_provide_state(glissade_optimizer *optimizer, gls_group *group, bool momentum,
-                                        bool residual);
+glissade_status gls_group_provide_state(glissade_optimizer *optimizer, gls_group *group, uint32_t needs);
 
-/* The records of deferral, made if there are none yet; NULL without memory. */
+/* The records of deferral, and of storage, made if there are none yet; NULL without memory. */
 gls_deferral *gls_group_deferrals(gls_group *group);
+gls_storage *gls_group_storage(gls_group *group);
 
-/* A tensor's residual; NULL if it never had one. */
-static inline float *gls_group_residual(const gls_group *group, uint32_t tensor) {
-    return group->deferrals ? group->deferrals[tensor].r : NULL;
+/* Room for norms, made if there is none yet; false without memory. */
+bool gls_group_norms(gls_group *group);
+
+static inline bool gls_needs(uint32_t needs, gls_array array) {
+    return needs >> array & 1;
+}
+
+/* Where the address of a tensor's array is kept; NULL if the tensor can have none. */
+static inline void **gls_group_slot(const gls_group *group, uint32_t tensor, gls_array array) {
+    gls_tensor *t = &group->tensors[tensor];
+    gls_storage *storage = group->storage ? &group->storage[tensor] : NULL;
+    switch (array) {
+    case GLS_ARRAY_PARAMETER:
+        return &t->p;
+    case GLS_ARRAY_STATE:
+        return &t->m;
+    case GLS_ARRAY_GRADIENT:
+        return &t->g;
+    case GLS_ARRAY_RESIDUAL:
+        return group->deferrals ? &group->deferrals[tensor].r : NULL;
+    case GLS_ARRAY_MASTER:
+        return storage ? &storage->master : NULL;
+    case GLS_ARRAY_COPY:
+        return storage ? &storage->copy : NULL;
+    case GLS_ARRAY_AVERAGE:
+        return storage ? &storage->average : NULL;
+    default:
+        return storage ? &storage->states[array - GLS_ARRAY_STATE - 1] : NULL;
+    }
+}
+
+static inline void *gls_group_array(const gls_group *group, uint32_t tensor, gls_array array) {
+    void **slot = gls_group_slot(group, tensor, array);
+    return slot ? *slot : NULL;
+}
+
+static inline gls_format gls_group_format(const gls_group *group, uint32_t tensor, gls_array array) {
+    return group->storage ? (gls_format)group->storage[tensor].formats[array] : GLS_F32;
+}
+
+static inline bool gls_group_is_wide(const gls_group *group, uint32_t tensor) {
+    return gls_group_format(group, tensor, GLS_ARRAY_PARAMETER) == GLS_F64;
+}
+
+/* Where an element of an array lies, whose format gives each element bytes of its own. */
+static inline void *gls_element(void *array, gls_format format, size_t i) {
+    return (char *)array + i * gls_format_element(format);
 }
 
 #endif

@@ -48,9 +48,9 @@ static void flush(struct survey *survey, int owner_node) {
 
 /* A page belongs to the array and thread that hold its middle, so that each is asked about once; an array
  * smaller than that has no page to itself. */
-static void survey_run(struct survey *survey, const float *array, gls_range range, int owner_node) {
+static void survey_run(struct survey *survey, const void *array, gls_span span, int owner_node) {
     const uintptr_t half = survey->page_size / 2;
-    const uintptr_t begin = (uintptr_t)(array + range.begin), end = (uintptr_t)(array + range.end);
+    const uintptr_t begin = (uintptr_t)array + span.offset, end = begin + span.bytes;
     uintptr_t page = begin / survey->page_size * survey->page_size;
     for (page += page + half < begin ? survey->page_size : 0; page + half < end; page += survey->page_size) {
         survey->pages[survey->count++] = (void *)page;
@@ -62,12 +62,16 @@ static void survey_run(struct survey *survey, const float *array, gls_range rang
 
 static void survey_tensor(struct survey *survey, const gls_group *group, uint32_t index) {
     const gls_tensor *tensor = &group->tensors[index];
-    const float *const arrays[] = {tensor->p, tensor->g, tensor->m, gls_group_residual(group, index)};
     for (uint32_t thread = 0; thread < group->plan.threads; thread++) {
         const gls_range range = gls_plan_range(&group->plan, index, tensor->n, thread);
-        for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-            if (arrays[i] && range.begin < range.end)
-                survey_run(survey, arrays[i], range, node_of_thread(survey->engine, thread));
+        for (gls_array array = 0; range.begin < range.end && array < GLS_ARRAY_COUNT; array++) {
+            const void *at = gls_group_array(group, index, array);
+            gls_span spans[2];
+            const uint32_t count =
+                at ? gls_format_spans(gls_group_format(group, index, array), tensor->n, range, spans) : 0;
+            for (uint32_t i = 0; i < count; i++)
+                survey_run(survey, at, spans[i], node_of_thread(survey->engine, thread));
+        }
     }
 }
 

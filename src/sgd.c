@@ -22,7 +22,7 @@ void glissade_sgd_options_init(glissade_sgd_options *options, size_t size) {
 
 /* ---- rule ---- */
 
-static bool uses_momentum(const gls_group *group) {
+static uint32_t states(const gls_group *group) {
     return group->sgd.momentum != 0;
 }
 
@@ -38,8 +38,8 @@ static const char *refuses_residual(const gls_group *group) {
                : NULL;
 }
 
-__attribute__((noinline)) gls_sgd_scalars
-gls_sgd_round(const glissade_sgd_options *sgd, double gradient_scale, bool keep_subnormals, uint64_t k) {
+gls_sgd_scalars_f64 gls_sgd_compute(const glissade_sgd_options *sgd, double gradient_factor, double flush,
+                                    uint64_t k) {
     const double beta = sgd->momentum, kappa = 1 - sgd->dampening;
     double eta = sgd->learning_rate, n1 = beta, n2 = kappa;
     if (sgd->debias && sgd->nesterov) {
@@ -48,16 +48,33 @@ gls_sgd_round(const glissade_sgd_options *sgd, double gradient_scale, bool keep_
     } else if (sgd->debias) {
         eta = sgd->learning_rate / gls_debias(beta, k + 1);
     }
+    return (gls_sgd_scalars_f64){
+        .s = sgd->maximize ? -gradient_factor : gradient_factor,
+        .weight_decay = sgd->weight_decay,
+        .momentum = beta,
+        .kappa = kappa,
+        .flush = flush,
+        .n1 = n1,
+        .n2 = n2,
+        .minus_lambda = -(sgd->learning_rate * sgd->weight_decay),
+        .minus_eta = -eta,
+    };
+}
+
+__attribute__((noinline)) gls_sgd_scalars
+gls_sgd_round(const glissade_sgd_options *sgd, double gradient_factor, bool keep_subnormals, uint64_t k) {
+    const gls_sgd_scalars_f64 c =
+        gls_sgd_compute(sgd, gradient_factor, keep_subnormals ? 0 : (double)FLT_MIN, k);
     return (gls_sgd_scalars){
-        .s = (float)((sgd->maximize ? -1.0 : 1.0) / gradient_scale),
-        .weight_decay = (float)sgd->weight_decay,
-        .momentum = (float)beta,
-        .kappa = (float)kappa,
-        .flush = keep_subnormals ? 0 : FLT_MIN,
-        .n1 = (float)n1,
-        .n2 = (float)n2,
-        .minus_lambda = (float)-(sgd->learning_rate * sgd->weight_decay),
-        .minus_eta = (float)-eta,
+        .s = (float)c.s,
+        .weight_decay = (float)c.weight_decay,
+        .momentum = (float)c.momentum,
+        .kappa = (float)c.kappa,
+        .flush = (float)c.flush,
+        .n1 = (float)c.n1,
+        .n2 = (float)c.n2,
+        .minus_lambda = (float)c.minus_lambda,
+        .minus_eta = (float)c.minus_eta,
     };
 }
 
@@ -75,31 +92,24 @@ static gls_decay choose_decay(const glissade_sgd_options *sgd) {
     return sgd->decay == GLISSADE_DECAY_DECOUPLED ? GLS_DECAY_DECOUPLED : GLS_DECAY_COUPLED;
 }
 
-static void prepare(const gls_group *group, const gls_request *request, uint64_t t, uint64_t k, bool deferred,
+static void prepare(const gls_group *group, const gls_request *request, const gls_subject *subject,
                     gls_call *call) {
-    (void)t;
     const glissade_sgd_options *sgd = &group->sgd;
     const bool keep = gls_engine_setting(request->engine, GLS_KEEP_SUBNORMALS);
     const bool nesterov = sgd->nesterov && sgd->momentum != 0;
-    call->sgd = (gls_sgd_call){
-        .kernel = request->engine->kernels->sgd[deferred][choose_momentum(sgd, k)][nesterov]
-                                               [choose_decay(sgd)][request->zero_gradients],
-        .scalars = gls_sgd_round(sgd, request->gradient_scale, keep, k),
-    };
+    const double factor = gls_request_factor(request, subject);
+    call->sgd.kernel = (*call->kernels->sgd)[subject->deferred][choose_momentum(sgd, subject->k)][nesterov]
+                                            [choose_decay(sgd)][subject->zero];
+    if (subject->wide)
+        call->sgd.wide = gls_sgd_compute(sgd, factor, keep ? 0 : DBL_MIN, subject->k);
+    else
+        call->sgd.narrow = gls_sgd_round(sgd, factor, keep, subject->k);
 }
 
-static size_t run(const gls_call *call, float *p, float *g, float *m, const gls_residual *residual, size_t n,
+static size_t run(const gls_call *call, const gls_operands *arrays, const gls_gather *gather, size_t n,
                   const gls_walk *walk) {
-    return call->sgd.kernel(&call->sgd.scalars, p, g, m, residual, n, walk);
-}
-
-static uint32_t bytes_per_element(const gls_group *group, const gls_request *request, uint64_t k,
-                                  bool deferred) {
-    const uint32_t plain = 3, written = 1, read = 1; /* floats */
-    uint32_t floats = plain + request->zero_gradients + (deferred ? written + read : 0);
-    if (uses_momentum(group))
-        floats += k ? written + read : written;
-    return floats * (uint32_t)sizeof(float);
+    /* Both kinds of scalars start at one address. */
+    return call->sgd.kernel(&call->sgd.narrow, arrays->p, arrays->g, arrays->s[0], gather->residual, n, walk);
 }
 
 static double *learning_rate(gls_group *group) {
@@ -108,12 +118,16 @@ static double *learning_rate(gls_group *group) {
 
 static const gls_algorithm algorithm = {
     .name = "sgd",
-    .uses_momentum = uses_momentum,
+    .phases = 1,
+    .phase =
+        {{.reads_gradient = true, .reads_states = true, .writes_states = true, .writes_parameter = true}},
+    .most_states = 1,
+    .starts_afresh = true,
+    .states = states,
     .threshold = threshold,
     .refuses_residual = refuses_residual,
     .prepare = prepare,
     .run = run,
-    .bytes_per_element = bytes_per_element,
     .learning_rate = learning_rate,
 };
 
@@ -236,6 +250,28 @@ static glissade_status check_released(const gls_group *group, const glissade_sgd
     return GLISSADE_STATUS_OK;
 }
 
+/* Gradients of double are not deferred. */
+static glissade_status check_wide(const gls_group *group, const glissade_sgd_options *sgd,
+                                  glissade_error *error) {
+    for (uint32_t i = 0; sgd->defer_threshold != 0 && i < group->count; i++)
+        if (gls_group_is_wide(group, i))
+            return gls_error_set(
+                error, GLISSADE_STATUS_INVALID_COMBINATION,
+                "defer_threshold is %s while tensor %u is of double; it needs float, bf16 or f16",
+                gls_number_format(sgd->defer_threshold).text, i);
+    return GLISSADE_STATUS_OK;
+}
+
+/* The arrays that the group will need under new hyperparameters. */
+static glissade_status provide(glissade_optimizer *optimizer, gls_group *group,
+                               const glissade_sgd_options *sgd) {
+    const glissade_sgd_options before = group->sgd;
+    group->sgd = *sgd;
+    const uint32_t needs = gls_group_needs(group);
+    group->sgd = before;
+    return gls_group_provide_state(optimizer, group, needs);
+}
+
 static glissade_status set(glissade_optimizer *optimizer, uint32_t number,
                            const glissade_sgd_options *options) {
     gls_group *group = find(optimizer, number);
@@ -244,7 +280,7 @@ static glissade_status set(glissade_optimizer *optimizer, uint32_t number,
     glissade_sgd_options sgd;
     glissade_status status = read_options(options, &sgd, &optimizer->error);
     if (status || (status = check_released(group, &sgd, &optimizer->error)) ||
-        (status = gls_group_provide_state(optimizer, group, sgd.momentum != 0, sgd.defer_threshold != 0)))
+        (status = check_wide(group, &sgd, &optimizer->error)) || (status = provide(optimizer, group, &sgd)))
         return status;
     if (sgd.momentum == 0)
         for (uint32_t i = 0; i < group->count; i++)

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the optimizer's inside needs to know of stochastic gradient descent. */
+/* What benchmarks and tests need to know of stochastic gradient descent. */
 #ifndef GLS_SGD_H
 #define GLS_SGD_H
 
 #include "glissade/sgd.h"
 #include "kernel.h"
 
-typedef struct gls_sgd_call {
-    gls_sgd_kernel *kernel;
-    gls_sgd_scalars scalars;
-} gls_sgd_call;
-
-/* The scalars, rounded once, for a tensor that has made k momentum updates so far. */
-gls_sgd_scalars gls_sgd_round(const glissade_sgd_options *sgd, double gradient_scale, bool keep_subnormals,
+/* The scalars, in double and rounded once, for a tensor that has made k momentum updates so far. gradient_factor: what
+ * gradients are multiplied by, clip / gradient_scale. */
+gls_sgd_scalars_f64 gls_sgd_compute(const glissade_sgd_options *sgd, double gradient_factor, double flush,
+                                    uint64_t k);
+gls_sgd_scalars gls_sgd_round(const glissade_sgd_options *sgd, double gradient_factor, bool keep_subnormals,
                               uint64_t k);
 
 #endif

@@ -155,7 +155,7 @@ static uint64_t digest_kernel(const kernel *k, glissade_isa isa, const gls_walk 
     values_fill(m, KERNEL_LENGTH, FILL_MIXED, 3, 0);
     values_fill(r, KERNEL_LENGTH, FILL_MIXED, 4, 0);
     gls_sgd_kernel *run =
-        gls_dispatch_kernels(isa)->sgd[k->deferred][k->momentum][k->nesterov][k->decay][k->zero];
+        (*gls_dispatch_kernels(isa)->sgd)[k->deferred][k->momentum][k->nesterov][k->decay][k->zero];
     const size_t acted = run(&kernel_scalars, p, g, m, &residual, KERNEL_LENGTH, walk);
     hash h = hash_start();
     h.lanes[1] = stir(h.lanes[1], acted);

@@ -132,7 +132,7 @@ static void open_memory(void) {
 }
 
 static gls_sgd_kernel *find_kernel(const kernel *k, glissade_isa isa) {
-    return gls_dispatch_kernels(isa)->sgd[k->deferred][k->momentum][k->nesterov][k->decay][k->zero];
+    return (*gls_dispatch_kernels(isa)->sgd)[k->deferred][k->momentum][k->nesterov][k->decay][k->zero];
 }
 
 static size_t units_of(size_t n) {
@@ -496,7 +496,7 @@ Test(kernels, table_is_complete) {
                 for (int nesterov = 0; nesterov < (momentum == GLS_MOMENTUM_NONE ? 1 : 2); nesterov++)
                     for (int decay = 0; decay < GLS_DECAY_COUNT; decay++)
                         for (int zero = 0; zero < 2; zero++)
-                            cr_assert(table->sgd[deferred][momentum][nesterov][decay][zero],
+                            cr_assert((*table->sgd)[deferred][momentum][nesterov][decay][zero],
                                       "%s has no kernel for deferral %d, momentum %d, nesterov %d, decay %d, "
                                       "zero %d",
                                       glissade_isa_name(isa), deferred, momentum, nesterov, decay, zero);

@@ -4,9 +4,11 @@
 #ifndef GLISSADE_GLISSADE_H
 #define GLISSADE_GLISSADE_H
 
+#include "glissade/adam.h"
 #include "glissade/base.h"
 #include "glissade/engine.h"
 #include "glissade/optimizer.h"
+#include "glissade/schedule.h"
 #include "glissade/sgd.h"
 
 #endif

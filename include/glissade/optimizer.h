@@ -20,6 +20,7 @@
 
 #include "glissade/base.h"
 #include "glissade/engine.h"
+#include "glissade/format.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -51,25 +52,48 @@ const char *glissade_optimizer_message(const glissade_optimizer *optimizer);
 
 /* ---- tensors and groups ---- */
 
+/* Arrays of state that a tensor can have; each rule's header names its own. */
+enum { GLISSADE_STATES = 4 };
+
 /*
- * One parameter array of float with its gradient and, if the caller wants to own it, its state. Arrays of
- * these are given to the calls that add a group; all entries carry the same size.
+ * One parameter array with its gradient, their number formats (glissade/format.h) and, if the caller wants to own it,
+ * its state. Arrays of these are given to the calls that add a group; all entries carry the same size.
  *
- * Addresses must be multiples of the element's size. Parameters and caller-owned state must not overlap one
+ * Addresses must be multiples of the element's size. Parameters, copies and caller-owned state must not overlap one
  * another or those of any other tensor of the optimizer; a gradient must not overlap its own parameter and
  * state.
+ *
+ * Combinations that exist: a parameter of double takes a gradient of double, full state and nothing else. Any other
+ * parameter takes a gradient of float, bf16 or f16 and any state. A parameter of bf16 or f16 may have a master, split
+ * only for bf16; one of float a copy in bf16 or f16.
  */
+
 typedef struct glissade_tensor {
     size_t size;     /* sizeof(glissade_tensor) */
-    void *parameter; /* `length` floats; may be NULL if length is 0 */
-    void *gradient;  /* `length` floats, or NULL: absent until glissade_optimizer_set_gradient */
+    void *parameter; /* `length` elements; may be NULL if length is 0 */
+    void *gradient;  /* `length` elements, or NULL: absent until glissade_optimizer_set_gradient */
     size_t length;   /* elements; 0 is legal */
-    void *momentum;  /* `length` floats owned by the caller, which the first update overwrites; or NULL: the
-                        library's */
+    void *
+        momentum; /* the first array of state, owned by the caller, or NULL: the library's. Under SGD the first
+                        update overwrites it; other rules use what it holds: fill it with zeros, or with what was
+                        saved */
     void *residual; /* `length` floats owned by the caller; or NULL: the library's, zeros, made when the group
                         gets a threshold. What they hold is added to the gradient in the tensor's first step,
                         whatever the threshold: fill them with zeros, or with what was saved. Refused together
                         with an undampened first step */
+    glissade_dtype parameter_dtype, gradient_dtype;      /* default F32 */
+    glissade_state_format state_format[GLISSADE_STATES]; /* by array of state; default FULL */
+    void *state
+        [GLISSADE_STATES];  /* arrays of state owned by the caller, glissade_state_bytes each; or NULL: the
+                                     library's. state[0] is another name for `momentum`: give one of them */
+    glissade_master master; /* of a parameter of bf16 or f16; default NONE */
+    void *master_state;     /* `length` floats, or int16 for a split one, owned by the caller, whose content
+                                     counts; or NULL: the library's, which starts at the parameter's value */
+    glissade_dtype copy_dtype; /* BF16 or F16 of a copy of a float parameter ... */
+    void *copy;                /* ... that each step writes, `length` elements; or NULL: none */
+    float *average;            /* `length` floats owned by the caller, whose content counts, for
+                                     glissade_optimizer_set_average; or NULL: the library's */
+    size_t columns; /* of a matrix stored row by row, for rules that tell rows from columns; 0: a vector */
 } glissade_tensor;
 
 /* Zeroes the first `size` bytes and records the size; call it with size = sizeof *tensor. */
@@ -143,6 +167,17 @@ typedef struct glissade_tensor_info {
                        before its first */
     double gradient_rms; /* root mean square of s * gradient in the tensor's last step, if the group had a
                             threshold then; else 0, which stands for "not known" */
+    glissade_dtype parameter_dtype, gradient_dtype;
+    glissade_state_format state_format[GLISSADE_STATES];
+    void *state
+        [GLISSADE_STATES]; /* as the rule names them, state[0] being `momentum`; NULL where there is none */
+    glissade_master master;
+    void *master_state;
+    glissade_dtype copy_dtype;
+    void *copy;
+    float *average; /* NULL if the group never had one */
+    size_t columns;
+    double numbers[2]; /* that the rule keeps of the tensor beside its counts; see the rule's header */
 } glissade_tensor_info;
 
 /*
@@ -166,6 +201,47 @@ glissade_status glissade_optimizer_set_counts(glissade_optimizer *optimizer, gli
                                               uint64_t momentum_updates) GLISSADE_WARN_UNUSED_RESULT;
 
 /*
+ * Sets the numbers that a rule keeps of a tensor beside its counts, for a caller who restores state: what
+ * glissade_optimizer_get_tensor gave. Returns OK, NULL_ARGUMENT, NOT_FOUND, INVALID_OPTION (not finite; or not 0 under
+ * a rule that keeps none), BUSY, FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_set_numbers(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
+                                               double first, double second) GLISSADE_WARN_UNUSED_RESULT;
+
+/* Bytes of an array of state of `length` elements; 0 if they cannot be held. `wide`: for a parameter of double. */
+GLISSADE_API
+size_t glissade_state_bytes(glissade_state_format format, size_t length, bool wide);
+
+/*
+ * Tells that the caller has written new values to a tensor's parameter: a master that the library keeps of it, the
+ * caller's too, starts anew at these values (for a split one the lower halves become 0), and so does an average if
+ * `average` is set. Without a master and `average` there is nothing to tell. Returns OK, NULL_ARGUMENT, NOT_FOUND, BUSY,
+ * FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_parameter_written(glissade_optimizer *optimizer,
+                                                     glissade_tensor_ref tensor,
+                                                     bool average) GLISSADE_WARN_UNUSED_RESULT;
+
+/*
+ * Keeps an exponential moving average of a group's weights from the next step on: after each step of a tensor
+ *     average = fma(weight, p - average, average),    weight = 1 - decay, rounded once,
+ * p being the parameter in full, in the same pass. decay: in [0, 1), or 1 to stop averaging (the arrays stay, and go on
+ * from there if it is resumed). An average of the library's starts at the parameters as they are at this call. Returns
+ * OK, NULL_ARGUMENT, NOT_FOUND, INVALID_HYPERPARAMETER, INVALID_COMBINATION (a parameter of double), OUT_OF_MEMORY,
+ * BUSY, FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_set_average(glissade_optimizer *optimizer, uint32_t group,
+                                               double decay) GLISSADE_WARN_UNUSED_RESULT;
+
+/* Sets the seed of stochastic rounding, 0 by default; every seed is as good. Returns OK, NULL_ARGUMENT, BUSY, FORKED. */
+GLISSADE_API
+glissade_status glissade_optimizer_set_seed(glissade_optimizer *optimizer,
+                                            uint64_t seed) GLISSADE_WARN_UNUSED_RESULT;
+
+/*
  * Sets the root mean square of a tensor's last gradient, for a caller who restores the state of a group whose
  * threshold is relative to it: what glissade_optimizer_get_tensor gave. Infinity and NaN, which a gradient can
  * have made, are accepted: everything acts in the next step then, as it does after 0. Returns OK, NULL_ARGUMENT,
@@ -175,6 +251,12 @@ glissade_status glissade_optimizer_set_counts(glissade_optimizer *optimizer, gli
 GLISSADE_API
 glissade_status glissade_optimizer_set_gradient_rms(glissade_optimizer *optimizer, glissade_tensor_ref tensor,
                                                     double gradient_rms) GLISSADE_WARN_UNUSED_RESULT;
+
+/* How weight decay acts, in every rule. */
+typedef enum glissade_decay {
+    GLISSADE_DECAY_COUPLED = 0,  /* added to the gradient (torch.optim.SGD's weight_decay) */
+    GLISSADE_DECAY_DECOUPLED = 1 /* taken off the parameter, as AdamW does */
+} glissade_decay;
 
 /* ---- step ---- */
 
@@ -188,7 +270,29 @@ typedef struct glissade_step_options {
     bool zero_gradients; /* write zero to each gradient as it is read */
     bool check_overlap;  /* check all present gradients against all parameters, states and one another
                               (sorts them: about 1 ms for 10,000 tensors) */
+    double
+        clip_norm; /* scale gradients down so that their norm over all tensors of the step is at most this; 0,
+                             the default: do not. One read-only pass. With `tensors` it needs `norm` */
+    double norm;   /* the norm to clip by, for a caller who knows it; negative, the default: find it */
+    double clip_tensor_norm; /* the same for each tensor by its own norm; 0, the default: do not */
+    double clip_value;       /* limit each element of the gradient to +- this; 0, the default: do not */
+    uint32_t accumulated;    /* the gradients are sums over so many batches, whose mean is meant; default 1 */
+    bool
+        skip_nonfinite; /* if any gradient of the step is not finite, change no parameter, state or count; gradients
+                            are still zeroed if asked. One read-only pass over the gradients, shared with clip_norm */
 } glissade_step_options;
+
+/*
+ * Norms are Euclidean, of the gradients divided by gradient_scale and accumulated. Squares are summed in double by runs
+ * of 256 elements from a tensor's start, in each run 16 lanes (element i feeds lane i mod 16 by a fused multiply-add),
+ * lanes folded l + 8, l + 4, l + 2, l + 1; runs, then tensors in their order, are paired with their neighbour up a tree,
+ * an odd last one passing up, an absent tensor counting 0; the square root of the sum divided by |gradient_scale *
+ * accumulated|. All in double, and the same bits whatever the threads, instruction set and walk.
+ *
+ * Clipping by a norm gives the factor c = limit / (norm + 1e-6), used as 1 where it is 1 or more, NaN if the norm is,
+ * which goes into s, the scalar that every rule multiplies gradients with: s = (maximize ? -1 : 1) c / (gradient_scale
+ * accumulated), rounded once. Clipping by value comes after s: |s * gradient| > limit becomes +-limit; a NaN stays.
+ */
 
 /* Writes every default into the first `size` bytes; call it with size = sizeof *options. */
 GLISSADE_API
@@ -205,20 +309,39 @@ typedef struct glissade_step_report {
     uint32_t streams;  /* pages walked in turn; 1: straight */
     bool pinned;       /* whether the threads were to be bound to their CPUs for this step */
     uint64_t acted;    /* of a step's elements those that acted: all but the deferred */
+    double norm;       /* of all gradients, if it was found or given; else -1 */
+    double clip;       /* factor that clipping by the norm over all tensors gave; 1: none */
+    bool skipped;      /* nothing was updated, because of what follows */
+    uint64_t
+        nonfinite; /* elements of gradients that are not finite, as they came in, if they were looked at */
+    glissade_tensor_ref first_nonfinite; /* the first tensor that has one, if there are any */
 } glissade_step_report;
 
 /*
  * Updates every listed tensor whose gradient is present, by its group's rule, in one pass: each byte is read
- * and written once. Opens one parallel region of the engine's whole team, or none when the work is too small
+ * and written once. Clipping by a norm and skip_nonfinite add one read-only pass over the gradients, together; a rule
+ * that needs norms of its own says in its header what it adds. Opens one parallel region of the engine's whole team, or none when the work is too small
  * to repay it (then it makes no system call). options NULL: the defaults. report may be NULL; it is written
  * on success only.
  *
- * Returns OK, NULL_ARGUMENT, INVALID_SIZE, INVALID_OPTION, NOT_FOUND, DUPLICATE_TENSOR, OVERLAP,
- * OUT_OF_MEMORY (only with check_overlap), BUSY, FORKED. All checks come before the first write.
+ * Returns OK, NULL_ARGUMENT, INVALID_SIZE, INVALID_OPTION, INVALID_COMBINATION (a clip by the norm over some of the
+ * tensors without `norm`), NOT_FOUND, DUPLICATE_TENSOR, OVERLAP, OUT_OF_MEMORY (with check_overlap, or in the first step
+ * that needs norms), BUSY, FORKED. All checks come before the first write.
  */
 GLISSADE_API
 glissade_status glissade_optimizer_step(glissade_optimizer *optimizer, const glissade_step_options *options,
                                         glissade_step_report *report) GLISSADE_WARN_UNUSED_RESULT;
+
+/*
+ * Finds the norm of all present gradients, as a step with these options would (NULL: the defaults; of them gradient_scale,
+ * accumulated and tensors count), and changes nothing. The report, which may be NULL, tells of elements that are not
+ * finite. Returns OK, NULL_ARGUMENT, INVALID_SIZE, INVALID_OPTION, NOT_FOUND, DUPLICATE_TENSOR, OUT_OF_MEMORY, BUSY,
+ * FORKED.
+ */
+GLISSADE_API
+glissade_status glissade_optimizer_grad_norm(glissade_optimizer *optimizer,
+                                             const glissade_step_options *options, double *norm,
+                                             glissade_step_report *report) GLISSADE_WARN_UNUSED_RESULT;
 
 /*
  * Writes zero to every present gradient, each by the thread that owns it in a step. A step with

@@ -10,7 +10,7 @@
  * The update, to the rounding. Hyperparameters are double; the scalars are computed in double once per group
  * and step number and rounded once to float:
  *
- *     s       = (maximize ? -1 : 1) / gradient_scale
+ *     s       = (maximize ? -1 : 1) clip / (gradient_scale accumulated), clip being 1 unless a norm was clipped
  *     kappa   = 1 - dampening
  *     lambda  = learning_rate * weight_decay
  *     D(k)    = 1 - momentum^k, relative error below 1.2e-16 (computed without pow, without cancellation)
@@ -87,11 +87,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef enum glissade_decay {
-    GLISSADE_DECAY_COUPLED = 0,  /* added to the gradient (torch.optim.SGD's weight_decay) */
-    GLISSADE_DECAY_DECOUPLED = 1 /* taken off the parameter, as AdamW does */
-} glissade_decay;
 
 typedef enum glissade_first_step {
     GLISSADE_FIRST_STEP_DAMPENED = 0,  /* m = kappa g: the moving average's own formula with a_0 = 0 */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kernels that only move memory: zeroing gradients, and the read-only pass that is the floor of every step.
- * Included by each isa_*.c, after its vocabulary; knows no instruction set.
+ * Kernels that compute nothing of an update: zeroing gradients, the read-only pass that is the floor of every step, and
+ * sums of squares. Knows no instruction set but for one thing: what works on bits has no double form.
  */
+#include "isa.h"
+#include "squares.h"
 #include "walk.h"
 
-static void zero(float *x, size_t n) {
+#ifndef VF_IS_F64
+void GLS_OWN(gls_zero)(float *x, size_t n) {
     const vf nothing = vf_set1(0.0f);
     const gls_walk straight = {.streams = 1};
 #define ZERO_WHOLE(i)       vf_store(x + (i), nothing)
@@ -39,7 +42,7 @@ static VF_INLINE uint32_t read_side_by_side(const float *const *arrays, size_t c
 
 /* The count is a constant in each branch, so that the loop over arrays unrolls and accumulators stay in
  * registers. */
-static uint32_t read(const float *const *arrays, size_t count, size_t n, const gls_walk *walk) {
+uint32_t GLS_OWN(gls_read)(const float *const *arrays, size_t count, size_t n, const gls_walk *walk) {
     switch (count) {
     case 0:
         return 0;
@@ -52,4 +55,34 @@ static uint32_t read(const float *const *arrays, size_t count, size_t n, const g
     default:
         return read_side_by_side(arrays, GLS_READ_ARRAYS_MAX, n, walk);
     }
+}
+#endif
+
+/* ---- sums of squares ---- */
+
+/* How many of a unit's elements are not finite. Asked only where the sum is not. */
+static size_t squares_count(const vf_element *x, size_t n) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += !((x[i] < 0 ? -x[i] : x[i]) <= VF_SELECT_TYPE(__FLT_MAX__, __DBL_MAX__));
+    return count;
+}
+
+size_t GLS_OWN(gls_squares)(double *sums, const void *elements, size_t n, const gls_walk *walk) {
+    const vf_element *x = elements;
+    gls_squares squares;
+    gls_squares_start(&squares, sums, n, walk);
+#define SQUARES_WHOLE(i)       gls_squares_add(&squares, i, vf_load(x + (i)))
+#define SQUARES_PART(i, left)  gls_squares_add_part(&squares, i, vf_load_part(x + (i), left))
+#define SQUARES_AHEAD(i, lead) gls_prefetch(x, i, lead, 0, 0)
+    GLS_WALK(n, walk, SQUARES_WHOLE, SQUARES_PART, SQUARES_AHEAD);
+#undef SQUARES_WHOLE
+#undef SQUARES_PART
+#undef SQUARES_AHEAD
+    gls_squares_finish(&squares, n);
+    size_t count = 0;
+    for (size_t begin = 0; begin < n; begin += GLS_SUM_UNIT)
+        if (!(sums[begin / GLS_SUM_UNIT] <= __DBL_MAX__))
+            count += squares_count(x + begin, n - begin < GLS_SUM_UNIT ? n - begin : GLS_SUM_UNIT);
+    return count;
 }

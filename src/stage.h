@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Updating what is not float: a stretch of elements at a time, small enough for the first-level cache, is turned into
+ * float, updated by the kernel of floats, and turned back. So every rule works with every number format, and what else
+ * a step does to an element (clipping by value, a copy in half precision, an average of the weights, zeroing) happens
+ * while it is in the cache.
+ */
+#ifndef GLS_STAGE_H
+#define GLS_STAGE_H
+
+#include "optimizer.h"
+
+/* What a stretch is updated by. */
+typedef struct gls_stage {
+    const gls_group *group;
+    uint32_t tensor;
+    const gls_call *call;
+    gls_phase phase;
+    const gls_kernels *kernels; /* of floats, whatever the tensor is */
+    double clip_value,
+        s; /* if clip_value is above 0, s times a gradient is limited to that, and s of the call is 1 */
+    bool zero;
+    uint64_t seed;
+} gls_stage;
+
+/* Whether an update of the tensor has to be staged. */
+bool gls_stage_needed(const gls_group *group, uint32_t tensor, const gls_request *request);
+
+/* Updates a run of a tensor that starts at a multiple of GLS_CUT_UNIT; as gls_algorithm.run otherwise. */
+size_t gls_stage_run(const gls_stage *stage, gls_range run, const gls_gather *gather, const gls_walk *walk);
+
+/* The gradient's elements of a run of at most GLS_STAGE elements as floats: where they are, or in `room`. */
+enum { GLS_STAGE = 1024 };
+const float *gls_stage_gradient(const gls_kernels *kernels, const gls_group *group, uint32_t tensor,
+                                gls_range run, size_t lead, float *room);
+
+/* Writes master and average anew from the parameter. */
+void gls_stage_follow(const gls_kernels *kernels, const gls_group *group, uint32_t tensor, gls_range range,
+                      bool master, bool average);
+
+#endif
