@@ -85,3 +85,18 @@ enum exit_code dataset_load(const char *folder, bool synthetic, struct dataset *
         dataset_free(dataset);
     return exit_code;
 }
+
+bool dataset_options_agree(const char *command, const char *folder, bool synthetic) {
+    if (!synthetic || folder == NULL)
+        return true;
+    report_error("%s: options '--synthetic' and '--data' exclude each other", command);
+    return false;
+}
+
+void dataset_note_replacement(const struct dataset *dataset, bool synthetic, const char *who) {
+    if (dataset->synthetic && !synthetic)
+        fprintf(stderr,
+                "glissade: note: Fashion-MNIST is not installed (Debian package dataset-fashion-mnist); %s the "
+                "built-in synthetic set instead\n",
+                who);
+}

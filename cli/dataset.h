@@ -30,6 +30,12 @@ struct dataset {
  */
 enum exit_code dataset_load(const char *folder, bool synthetic, struct dataset *dataset);
 
+/* Whether the options --data and --synthetic go together, the former being NULL if it was not given; reports if not. */
+bool dataset_options_agree(const char *command, const char *folder, bool synthetic);
+
+/* Tells stderr that nobody asked for the synthetic set, if so; `who` begins what happens instead: "training on". */
+void dataset_note_replacement(const struct dataset *dataset, bool synthetic, const char *who);
+
 /* Frees the arrays; a zeroed data set is accepted. */
 void dataset_free(struct dataset *dataset);
 

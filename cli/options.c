@@ -18,6 +18,8 @@
 
 enum {
     ROWS_MAXIMUM = 32,
+    RANGE_SIZE = 512, /* of the words for what an option accepts */
+    HELP_WIDTH = 80,  /* of the right column of the help text */
     /* getopt_long's values for long options start above every short option's character. */
     VALUE_HELP = 256,
     VALUE_VERSION = 257,
@@ -73,9 +75,29 @@ struct option_row option_text(const char *name, const char *placeholder, const c
     return row;
 }
 
-/* Writes what a numeric option accepts, in words. */
+struct option_row option_choice(const char *name, const char *help, const char *fallback,
+                                const char *(*choice)(size_t place), size_t *target) {
+    struct option_row row = {.name = name, .placeholder = "NAME", .help = help, .fallback = fallback};
+    row.kind = OPTION_CHOICE;
+    row.choice = choice;
+    row.target = target;
+    return row;
+}
+
+static void describe_choice(const struct option_row *row, char *text, size_t size) {
+    size_t length = 0;
+    text[0] = '\0';
+    for (size_t place = 0; row->choice(place) != NULL && length < size; ++place) {
+        const char *before = place == 0 ? "" : row->choice(place + 1) == NULL ? " or " : ", ";
+        length += (size_t)snprintf(text + length, size - length, "%s%s", before, row->choice(place));
+    }
+}
+
+/* Writes what an option accepts, in words; not of a flag or a text, which accept anything. */
 static void describe_range(const struct option_row *row, char *text, size_t size) {
-    if (row->kind == OPTION_COUNT)
+    if (row->kind == OPTION_CHOICE)
+        describe_choice(row, text, size);
+    else if (row->kind == OPTION_COUNT)
         snprintf(text, size, "a whole number from %" PRIu64 " to %" PRIu64, row->minimum, row->maximum);
     else if (row->highest == DBL_MAX)
         snprintf(text, size, "a finite number, at least 0");
@@ -110,6 +132,16 @@ static bool parse_real(const struct option_row *row, const char *text) {
     return true;
 }
 
+static bool parse_choice(const struct option_row *row, const char *text) {
+    for (size_t place = 0; row->choice(place) != NULL; ++place) {
+        if (strcmp(row->choice(place), text) == 0) {
+            *(size_t *)row->target = place;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool parse_value(const struct option_row *row, const char *text) {
     switch (row->kind) {
     case OPTION_FLAG:
@@ -122,8 +154,30 @@ static bool parse_value(const struct option_row *row, const char *text) {
     case OPTION_TEXT:
         *(const char **)row->target = text;
         return true;
+    case OPTION_CHOICE:
+        return parse_choice(row, text);
     }
     return false;
+}
+
+/* Prints text in the column of the help texts, lines broken between words. */
+static void print_wrapped(const char *text) {
+    size_t column = 0;
+    while (*text != '\0') {
+        size_t length = strcspn(text, " ");
+        if (column > 0 && column + 1 + length > HELP_WIDTH) {
+            putchar('\n');
+            column = 0;
+        }
+        if (column == 0)
+            printf("  %-22s ", "");
+        else
+            putchar(' ');
+        column += (column > 0) + length;
+        printf("%.*s", (int)length, text);
+        text += length + strspn(text + length, " ");
+    }
+    putchar('\n');
 }
 
 static void print_help(const struct command *command, const struct option_row *rows, size_t row_count) {
@@ -134,10 +188,11 @@ static void print_help(const struct command *command, const struct option_row *r
         snprintf(left, sizeof left, "--%s%s%s", row->name, row->placeholder != NULL ? " " : "",
                  row->placeholder != NULL ? row->placeholder : "");
         printf("  %-22s %s\n", left, row->help);
-        if (row->kind == OPTION_COUNT || row->kind == OPTION_REAL) {
-            char range[128];
+        if (row->fallback != NULL) {
+            char range[RANGE_SIZE], text[RANGE_SIZE + 128];
             describe_range(row, range, sizeof range);
-            printf("  %-22s (%s; default %s)\n", "", range, row->fallback);
+            snprintf(text, sizeof text, "(%s; default %s)", range, row->fallback);
+            print_wrapped(text);
         }
     }
     printf("  %-22s %s\n  %-22s %s\n", "-h, --help", "print this text and exit", "--version",
@@ -194,7 +249,7 @@ static bool take_answer(const struct command *command, const struct option_row *
     }
     const struct option_row *row = &rows[answer - VALUE_FIRST_ROW];
     if (!parse_value(row, optarg)) {
-        char range[128];
+        char range[RANGE_SIZE];
         describe_range(row, range, sizeof range);
         report_error("%s: option '--%s' cannot be '%s'; it accepts %s", command->name, row->name, optarg,
                      range);

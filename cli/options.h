@@ -14,7 +14,8 @@ enum option_kind {
     OPTION_FLAG,  /* takes no value; *(bool *)target becomes true */
     OPTION_COUNT, /* *(uint64_t *)target, from minimum to maximum */
     OPTION_REAL,  /* *(double *)target, finite, from 0 to highest */
-    OPTION_TEXT   /* *(const char **)target */
+    OPTION_TEXT,  /* *(const char **)target */
+    OPTION_CHOICE /* *(size_t *)target: the place of a name in a list; until it is given the target keeps what it holds */
 };
 
 struct option_row {
@@ -27,6 +28,7 @@ struct option_row {
     uint64_t minimum, maximum;
     double highest;
     bool highest_excluded;
+    const char *(*choice)(size_t place); /* the names of an OPTION_CHOICE; NULL after the last */
     void *target;
 };
 
@@ -39,6 +41,9 @@ struct option_row option_below_1(const char *name, const char *help, const char 
 struct option_row option_up_to_1(const char *name, const char *help, const char *fallback, double *target);
 struct option_row option_text(const char *name, const char *placeholder, const char *help,
                               const char **target);
+
+struct option_row option_choice(const char *name, const char *help, const char *fallback,
+                                const char *(*choice)(size_t place), size_t *target);
 
 struct command {
     const char *name;        /* "train" */

@@ -10,9 +10,10 @@
 #include "squares.h"
 #include "walk.h"
 
-/* One vector of elements: parameter, gradient as it came in, state. */
+/* One vector of elements: parameter, gradient as it came in, state; and whether the rule is cautious, a constant. */
 typedef struct rule_elements {
     vf p, g, s[GLS_STATES_MAX];
+    int cautious;
 } rule_elements;
 
 /* A rule; c are its scalars in every lane. It leaves the new parameter and state, and may leave anything in g. */
@@ -66,8 +67,7 @@ static VF_INLINE vf rule_masked(vf d, vf g) {
 static VF_INLINE rule_elements rule_descend(const vf *c, rule_elements x, vf g, vf d) {
     const vf_mask decays = vf_less(c[GLS_SCALAR_MINUS_LAMBDA], rule_zero());
     const vf q = vf_select(decays, vf_fma(c[GLS_SCALAR_MINUS_LAMBDA], x.p, x.p), x.p);
-    const vf way = vf_select(rule_on(c[GLS_SCALAR_CAUTIOUS]), rule_masked(d, g), d);
-    x.p = vf_fma(c[GLS_SCALAR_MINUS_ETA], way, q);
+    x.p = vf_fma(c[GLS_SCALAR_MINUS_ETA], x.cautious ? rule_masked(d, g) : d, q);
     return x;
 }
 
@@ -83,6 +83,7 @@ typedef struct rule_kind {
     size_t states;
     int stores; /* the states; parameters are always stored, but for those that measure */
     int zero;   /* the gradient */
+    int cautious;
 } rule_kind;
 
 static VF_INLINE rule_arrays rule_open(const gls_scalars *scalars, const gls_operands *arrays, size_t states,
@@ -95,16 +96,17 @@ static VF_INLINE rule_arrays rule_open(const gls_scalars *scalars, const gls_ope
     return a;
 }
 
-static VF_INLINE rule_elements rule_load(const rule_arrays *a, size_t i, size_t states) {
-    rule_elements x = {.p = vf_load(a->p + i), .g = vf_load(a->g + i)};
-    for (size_t s = 0; s < states; s++)
+static VF_INLINE rule_elements rule_load(const rule_arrays *a, size_t i, rule_kind kind) {
+    rule_elements x = {.p = vf_load(a->p + i), .g = vf_load(a->g + i), .cautious = kind.cautious};
+    for (size_t s = 0; s < kind.states; s++)
         x.s[s] = vf_load(a->s[s] + i);
     return x;
 }
 
-static VF_INLINE rule_elements rule_load_part(const rule_arrays *a, size_t i, size_t left, size_t states) {
-    rule_elements x = {.p = vf_load_part(a->p + i, left), .g = vf_load_part(a->g + i, left)};
-    for (size_t s = 0; s < states; s++)
+static VF_INLINE rule_elements rule_load_part(const rule_arrays *a, size_t i, size_t left, rule_kind kind) {
+    rule_elements x = {
+        .p = vf_load_part(a->p + i, left), .g = vf_load_part(a->g + i, left), .cautious = kind.cautious};
+    for (size_t s = 0; s < kind.states; s++)
         x.s[s] = vf_load_part(a->s[s] + i, left);
     return x;
 }
@@ -118,7 +120,7 @@ static VF_INLINE void rule_ahead(const rule_arrays *a, size_t i, size_t lead, ru
 
 static VF_INLINE void rule_whole(const vf *c, const rule_arrays *a, size_t i, rule_lane *lane,
                                  rule_kind kind) {
-    const rule_elements x = lane(c, rule_load(a, i, kind.states));
+    const rule_elements x = lane(c, rule_load(a, i, kind));
     for (size_t s = 0; kind.stores && s < kind.states; s++)
         vf_store(a->s[s] + i, x.s[s]);
     vf_store(a->p + i, x.p);
@@ -128,7 +130,7 @@ static VF_INLINE void rule_whole(const vf *c, const rule_arrays *a, size_t i, ru
 
 static VF_INLINE void rule_part(const vf *c, const rule_arrays *a, size_t i, size_t left, rule_lane *lane,
                                 rule_kind kind) {
-    const rule_elements x = lane(c, rule_load_part(a, i, left, kind.states));
+    const rule_elements x = lane(c, rule_load_part(a, i, left, kind));
     for (size_t s = 0; kind.stores && s < kind.states; s++)
         vf_store_part(a->s[s] + i, x.s[s], left);
     vf_store_part(a->p + i, x.p, left);
@@ -150,17 +152,17 @@ static VF_INLINE void rule_run(const gls_scalars *scalars, const gls_operands *a
 }
 
 static VF_INLINE void rule_measure_whole(const vf *c, const rule_arrays *a, size_t i, rule_lane *lane,
-                                         size_t states, gls_squares *squares) {
-    const rule_elements x = lane(c, rule_load(a, i, states));
-    for (size_t s = 0; s < states; s++)
+                                         rule_kind kind, gls_squares *squares) {
+    const rule_elements x = lane(c, rule_load(a, i, kind));
+    for (size_t s = 0; s < kind.states; s++)
         vf_store(a->s[s] + i, x.s[s]);
     gls_squares_add(squares, i, x.g);
 }
 
 static VF_INLINE void rule_measure_part(const vf *c, const rule_arrays *a, size_t i, size_t left,
-                                        rule_lane *lane, size_t states, gls_squares *squares) {
-    const rule_elements x = lane(c, rule_load_part(a, i, left, states));
-    for (size_t s = 0; s < states; s++)
+                                        rule_lane *lane, rule_kind kind, gls_squares *squares) {
+    const rule_elements x = lane(c, rule_load_part(a, i, left, kind));
+    for (size_t s = 0; s < kind.states; s++)
         vf_store_part(a->s[s] + i, x.s[s], left);
     vf_element g[VF_LANES] = {0}; /* what the lane made of lanes past the end must not count */
     vf_store_part(g, x.g, left);
@@ -168,14 +170,13 @@ static VF_INLINE void rule_measure_part(const vf *c, const rule_arrays *a, size_
 }
 
 static VF_INLINE void rule_measure(const gls_scalars *scalars, const gls_operands *arrays, double *sums,
-                                   size_t n, const gls_walk *walk, rule_lane *lane, size_t states) {
+                                   size_t n, const gls_walk *walk, rule_lane *lane, rule_kind kind) {
     vf c[GLS_SCALARS_MAX];
-    const rule_arrays a = rule_open(scalars, arrays, states, c);
-    const rule_kind kind = {.states = states, .stores = 1};
+    const rule_arrays a = rule_open(scalars, arrays, kind.states, c);
     gls_squares squares;
     gls_squares_start(&squares, sums, n, walk);
-#define RULE_WHOLE(i)       rule_measure_whole(c, &a, i, lane, states, &squares)
-#define RULE_PART(i, left)  rule_measure_part(c, &a, i, left, lane, states, &squares)
+#define RULE_WHOLE(i)       rule_measure_whole(c, &a, i, lane, kind, &squares)
+#define RULE_PART(i, left)  rule_measure_part(c, &a, i, left, lane, kind, &squares)
 #define RULE_AHEAD(i, lead) rule_ahead(&a, i, lead, kind)
     GLS_WALK(n, walk, RULE_WHOLE, RULE_PART, RULE_AHEAD);
 #undef RULE_WHOLE

@@ -95,6 +95,12 @@ static glissade_status check_states(const gls_group *group, const glissade_tenso
     for (uint32_t s = 0; s < GLISSADE_STATES; s++) {
         if (t->state_format[s] == GLISSADE_STATE_FULL)
             continue;
+        if (s == 0 && group->algorithm->factor_weight && t->columns)
+            return gls_error_set(
+                error, GLISSADE_STATUS_INVALID_COMBINATION,
+                "state_format[0] of tensor %u is %d; a matrix under %s has averages of rows and columns, "
+                "full ones",
+                i, (int)t->state_format[s], group->algorithm->name);
         if (plain >> s & 1)
             return gls_error_set(error, GLISSADE_STATUS_INVALID_COMBINATION,
                                  "state_format[%u] of tensor %u is %d; under %s that array can be full only",
@@ -149,6 +155,7 @@ void gls_storage_take(gls_group *group, uint32_t i, const glissade_tensor *t) {
     storage->copy = t->copy;
     storage->average = t->average;
     storage->columns = t->columns;
+    storage->factored = group->algorithm->factor_weight && t->columns && t->length;
     uint8_t *formats = storage->formats;
     formats[GLS_ARRAY_PARAMETER] = (uint8_t)format_of(t->parameter_dtype);
     formats[GLS_ARRAY_GRADIENT] = (uint8_t)format_of(t->gradient_dtype);
@@ -165,7 +172,8 @@ void gls_storage_settle(gls_group *group, uint32_t i) {
     bool floats = true;
     for (gls_array array = 0; array < GLS_ARRAY_COUNT; array++)
         floats = floats && (storage->formats[array] == GLS_F32);
-    storage->staged = !gls_group_is_wide(group, i) && (!floats || group->average_weight != 0);
+    storage->staged =
+        storage->factored || (!gls_group_is_wide(group, i) && (!floats || group->average_weight != 0));
 }
 
 void gls_storage_describe(const gls_group *group, uint32_t i, glissade_tensor_info *info) {

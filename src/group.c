@@ -24,21 +24,17 @@ static glissade_status check_alignment(const gls_group *group, uint32_t tensor, 
                          tensor, address, alignment);
 }
 
-static size_t bytes_of(const gls_group *group, uint32_t tensor, gls_array array) {
-    return gls_format_bytes(gls_group_format(group, tensor, array), group->tensors[tensor].n);
-}
-
 glissade_status gls_group_check_gradient(glissade_optimizer *optimizer, const gls_group *group,
                                          uint32_t tensor, const void *gradient) {
     const glissade_status status =
         check_alignment(group, tensor, GLS_ARRAY_GRADIENT, gradient, &optimizer->error);
     if (status)
         return status;
-    const uintptr_t begin = (uintptr_t)gradient, bytes = bytes_of(group, tensor, GLS_ARRAY_GRADIENT);
+    const uintptr_t begin = (uintptr_t)gradient, bytes = gls_group_bytes(group, tensor, GLS_ARRAY_GRADIENT);
     for (gls_array array = 0; gradient && array < GLS_ARRAY_GRADIENT; array++) {
         const void *own = gls_group_array(group, tensor, array);
         const uintptr_t own_begin = (uintptr_t)own;
-        if (own && begin < own_begin + bytes_of(group, tensor, array) && own_begin < begin + bytes)
+        if (own && begin < own_begin + gls_group_bytes(group, tensor, array) && own_begin < begin + bytes)
             return gls_error_set(&optimizer->error, GLISSADE_STATUS_OVERLAP,
                                  "gradient of tensor %u at %p overlaps its own %s at %p", tensor, gradient,
                                  gls_array_name(array), own);
@@ -103,7 +99,7 @@ static glissade_status check_addresses(const gls_group *group, uint32_t i, gliss
             return status;
     }
     for (gls_array array = 0; array < GLS_ARRAY_GRADIENT; array++)
-        if ((uintptr_t)gls_group_array(group, i, array) > UINTPTR_MAX - bytes_of(group, i, array))
+        if ((uintptr_t)gls_group_array(group, i, array) > UINTPTR_MAX - gls_group_bytes(group, i, array))
             return gls_error_set(error, GLISSADE_STATUS_TOO_LARGE,
                                  "tensor %u of %zu elements passes the last address", i, tensor->n);
     return GLISSADE_STATUS_OK;
@@ -199,7 +195,7 @@ static size_t collect_intervals(const gls_group *group, gls_interval *items) {
             const void *address = gls_group_array(group, i, array);
             if (address)
                 items[count++] =
-                    gls_interval_make(group->number, i, array, address, bytes_of(group, i, array));
+                    gls_interval_make(group->number, i, array, address, gls_group_bytes(group, i, array));
         }
     gls_intervals_sort(items, count);
     return count;
@@ -304,6 +300,7 @@ void gls_group_free(gls_group *group) {
     gls_free(group->storage);
     gls_free(group->deferrals);
     gls_free(group->deferral_sums);
+    gls_free(group->factor_sums);
     gls_free(group->tensors);
     gls_free(group);
 }

@@ -46,6 +46,7 @@ typedef struct gls_subject {
     bool zero;                     /* the kernel zeroes the gradient */
     bool scaled;                   /* the gradient comes scaled already, as clipping by value leaves it */
     double clip;                   /* factor that clipping gives */
+    bool factored;                 /* its first state is averages of rows and columns */
     const double *numbers, *norms; /* the tensor's own, as the rule has them; or NULL */
 } gls_subject;
 
@@ -73,7 +74,7 @@ typedef struct gls_call {
 } gls_call;
 
 /* What a run gathers besides updating. */
-enum { GLS_CHANNELS = 2, GLS_NORM_GRADIENT = GLS_CHANNELS, GLS_NORMS };
+enum { GLS_CHANNELS = 2, GLS_NORM_GRADIENT = GLS_CHANNELS, GLS_NORM_ROWS, GLS_NORMS };
 typedef struct gls_gather {
     const gls_residual *residual; /* NULL: none defers */
     double *sums[GLS_CHANNELS];   /* for each unit, where the pass measures */
@@ -109,6 +110,10 @@ typedef struct gls_algorithm {
     /* Updates n elements; how many of them acted. */
     size_t (*run)(const gls_call *call, const gls_operands *arrays, const gls_gather *gather, size_t n,
                   const gls_walk *walk);
+    /* How much a step weighs in the averages of rows and columns, in the tensor's t-th; and the least that the mean of
+     * rows counts as. NULL: the rule factors nothing. */
+    double (*factor_weight)(const gls_group *group, uint64_t t);
+    double (*factor_floor)(const gls_group *group);
     /* Moves a tensor's numbers on, after a step that was its t-th; NULL without own_numbers. */
     void (*advance)(const gls_group *group, uint64_t t, double *numbers);
     double *(*learning_rate)(gls_group *group);
@@ -118,8 +123,8 @@ typedef struct gls_algorithm {
 typedef struct gls_norms {
     gls_sums *channels[GLS_CHANNELS];
     double *room[GLS_CHANNELS]; /* where the channels' sums lie */
-    double (
-        *values)[GLS_NORMS]; /* square roots of the channels' sums, and the gradient's norm as it came in */
+    double (*values)
+        [GLS_NORMS]; /* square roots of the channels' sums, the gradient's norm as it came in, the mean of a factored tensor's rows */
 } gls_norms;
 
 /* Arrays of the library's, of one kind. */
@@ -138,8 +143,10 @@ struct gls_group {
     gls_storage *storage;    /* one a tensor; NULL: all are floats with at most one state */
     gls_deferral *deferrals; /* one a tensor; NULL if no tensor ever had a residual */
     double *deferral_sums;   /* where the deferrals' sums lie */
+    double *factor_sums;     /* where those of rows and columns lie */
     gls_norms *norms;        /* NULL: never asked for */
     double average_weight;   /* how much a step's parameters weigh in their average; 0: there is none */
+    bool evaluates;          /* its parameters hold a point that cannot be stepped (schedule_free.h) */
     gls_holding *holdings;
     uint32_t holding_count;
     union {
@@ -256,6 +263,30 @@ static inline gls_format gls_group_format(const gls_group *group, uint32_t tenso
 
 static inline bool gls_group_is_wide(const gls_group *group, uint32_t tensor) {
     return gls_group_format(group, tensor, GLS_ARRAY_PARAMETER) == GLS_F64;
+}
+
+/* Elements of an array, and its bytes: a factored tensor's first state has as many as it has rows and columns. */
+static inline size_t gls_group_length(const gls_group *group, uint32_t tensor, gls_array array) {
+    const size_t n = group->tensors[tensor].n;
+    if (array != GLS_ARRAY_STATE || !group->storage || !group->storage[tensor].factored)
+        return n;
+    return n / group->storage[tensor].columns + group->storage[tensor].columns;
+}
+
+static inline size_t gls_group_bytes(const gls_group *group, uint32_t tensor, gls_array array) {
+    return gls_format_bytes(gls_group_format(group, tensor, array), gls_group_length(group, tensor, array));
+}
+
+/* Where a range of the tensor lies in an array: up to two runs of bytes. A factored state belongs to the tensor's
+ * first element. */
+static inline uint32_t gls_group_spans(const gls_group *group, uint32_t tensor, gls_array array,
+                                       gls_range range, gls_span spans[2]) {
+    const size_t n = group->tensors[tensor].n, length = gls_group_length(group, tensor, array);
+    if (length != n)
+        range = range.begin ? (gls_range){0, 0} : (gls_range){0, length};
+    return range.begin < range.end
+               ? gls_format_spans(gls_group_format(group, tensor, array), length, range, spans)
+               : 0;
 }
 
 /* Where an element of an array lies, whose format gives each element bytes of its own. */

@@ -89,6 +89,9 @@ static inline int gls_pass_phase(const gls_pass *pass, const gls_group *group) {
 
 /* ---- update.c ---- */
 
+/* What a tensor's gradients are multiplied by in this step, but for the sign of maximize. */
+double gls_update_factor(const gls_pass *pass, const gls_group *group, uint32_t tensor);
+
 /* One updating pass over a shard. What it gathered is summed up by settle: `divided`, if shards were threads'. After
  * the last pass finish counts the tensors that no shard had whole. */
 void gls_update_shard(void *pass, uint32_t shard);

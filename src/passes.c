@@ -53,8 +53,7 @@ static uint32_t read_spans(const gls_pass *pass, const gls_group *group, uint32_
     const gls_kernels *kernels = pass->optimizer->engine->kernels;
     const gls_walk ahead = {.streams = 1, .lead = pass->walk.lead};
     gls_span spans[2];
-    const uint32_t count =
-        gls_format_spans(gls_group_format(group, index, array), group->tensors[index].n, range, spans);
+    const uint32_t count = gls_group_spans(group, index, array, range, spans);
     uint32_t digest = 0;
     for (uint32_t i = 0; i < count; i++) {
         const char *at = (const char *)gls_group_array(group, index, array) + spans[i].offset;
@@ -88,7 +87,8 @@ static size_t list_floats(const gls_group *group, uint32_t index, size_t begin,
         const float *at = gls_group_array(group, index, array);
         if (!at)
             continue;
-        if (gls_group_format(group, index, array) != GLS_F32 || count == GLS_READ_ARRAYS_MAX)
+        if (gls_group_format(group, index, array) != GLS_F32 || count == GLS_READ_ARRAYS_MAX ||
+            gls_group_length(group, index, array) != group->tensors[index].n)
             return 0;
         arrays[count++] = at + begin;
     }
@@ -124,7 +124,7 @@ static gls_workload count_arrays(const glissade_optimizer *optimizer) {
             for (gls_array array = 0; array < GLS_ARRAY_COUNT; array++)
                 if (gls_group_array(group, j, array)) {
                     any = true;
-                    work.bytes += gls_format_bytes(gls_group_format(group, j, array), n);
+                    work.bytes += gls_group_bytes(group, j, array);
                 }
             work.tensors += any;
             work.elements += any ? n : 0;

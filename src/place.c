@@ -35,8 +35,10 @@ typedef struct touch_job {
 static void touch_shard(void *context, uint32_t shard) {
     const touch_job *job = context;
     for (gls_cursor c = gls_plan_start(job->plan, shard); gls_plan_next(&c);) {
-        const gls_range range = gls_cursor_range(&c, job->lengths[c.tensor]);
-        if (range.begin == range.end)
+        gls_range range = gls_cursor_range(&c, job->lengths[c.tensor]);
+        if (range.end > job->lengths[c.tensor]) /* an array that is shorter than its tensor */
+            range.end = job->lengths[c.tensor];
+        if (range.begin >= range.end)
             continue;
         gls_span spans[2];
         const uint32_t count = gls_format_spans(job->formats ? job->formats[c.tensor] : GLS_F32,

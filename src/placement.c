@@ -67,8 +67,7 @@ static void survey_tensor(struct survey *survey, const gls_group *group, uint32_
         for (gls_array array = 0; range.begin < range.end && array < GLS_ARRAY_COUNT; array++) {
             const void *at = gls_group_array(group, index, array);
             gls_span spans[2];
-            const uint32_t count =
-                at ? gls_format_spans(gls_group_format(group, index, array), tensor->n, range, spans) : 0;
+            const uint32_t count = at ? gls_group_spans(group, index, array, range, spans) : 0;
             for (uint32_t i = 0; i < count; i++)
                 survey_run(survey, at, spans[i], node_of_thread(survey->engine, thread));
         }

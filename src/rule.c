@@ -3,6 +3,7 @@
 #include "rule.h"
 
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- scalars ---- */
@@ -21,25 +22,40 @@ void gls_rule_prepare(const gls_group *group, const gls_request *request, const 
     c[GLS_SCALAR_COUPLED] = coupled ? head->weight_decay : 0;
     c[GLS_SCALAR_MINUS_LAMBDA] = coupled ? 0 : -(head->learning_rate * head->weight_decay);
     c[GLS_SCALAR_MINUS_ETA] = -head->learning_rate;
-    c[GLS_SCALAR_CAUTIOUS] = head->cautious;
     const gls_rule_context context = {.options = head,
                                       .t = subject->t + 1,
                                       .phase = subject->phase,
                                       .numbers = subject->numbers,
                                       .norms = subject->norms,
+                                      .factor = fabs(factor),
+                                      .factored = subject->factored,
+                                      .length = group->tensors[subject->tensor].n,
                                       .largest = subject->wide ? DBL_MAX : (double)FLT_MAX};
     rule->scalars(&context, c);
     for (size_t i = 0; i < GLS_SCALARS_MAX; i++)
         call->rule.scalars.f32[i] = (float)c[i];
     const gls_rule kernel = rule->kernel(head, subject->phase);
-    call->rule.kernel = call->kernels->rules->update[kernel][subject->zero];
-    call->rule.measure = call->kernels->rules->measure[kernel];
+    const bool none = kernel == GLS_RULE_COUNT;
+    call->rule.kernel = none ? NULL : call->kernels->rules->update[kernel][head->cautious][subject->zero];
+    call->rule.measure = none ? NULL : call->kernels->rules->measure[kernel][head->cautious];
+}
+
+/* What measures sums up the squares of the parameter, and of the gradient or of what the rule's kernel leaves of it. */
+static void measure(const gls_call *call, const gls_operands *arrays, const gls_gather *gather, size_t n,
+                    const gls_walk *walk) {
+    (void)call->kernels->squares(gather->sums[0], arrays->p, n, walk);
+    if (call->rule.measure)
+        call->rule.measure(&call->rule.scalars, arrays, gather->sums[1], n, walk);
+    else
+        (void)call->kernels->squares(gather->sums[1], arrays->g, n, walk);
 }
 
 size_t gls_rule_run(const gls_call *call, const gls_operands *arrays, const gls_gather *gather, size_t n,
                     const gls_walk *walk) {
-    (void)gather;
-    call->rule.kernel(&call->rule.scalars, arrays, n, walk);
+    if (call->rule.kernel)
+        call->rule.kernel(&call->rule.scalars, arrays, n, walk);
+    else
+        measure(call, arrays, gather, n, walk);
     return n;
 }
 
@@ -147,6 +163,8 @@ glissade_status gls_rule_set(glissade_optimizer *optimizer, const gls_algorithm 
         return gls_error_set(&optimizer->error, GLISSADE_STATUS_OUT_OF_MEMORY,
                              "no memory for hyperparameters");
     glissade_status status = read_options(algorithm, options, changed, &optimizer->error);
+    if (!status && algorithm->rule->change)
+        status = algorithm->rule->change(group, changed, &optimizer->error);
     if (!status) {
         group->options = changed;
         status = gls_group_provide_state(optimizer, group, gls_group_needs(group));

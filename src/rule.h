@@ -43,6 +43,9 @@ typedef struct gls_rule_context {
     uint64_t t; /* number of this step of the tensor, from 1 on */
     uint32_t phase;
     const double *numbers, *norms; /* the tensor's own, if the rule has them */
+    double factor;                 /* magnitude of s */
+    bool factored;                 /* the first state comes as the product of averages */
+    size_t length;                 /* elements of the tensor */
     double largest;                /* that an element can be: of float or double */
 } gls_rule_context;
 
@@ -53,7 +56,9 @@ struct gls_rule_table {
         *fields; /* of type double, learning_rate and weight_decay not among them; ends with a NULL name */
     /* Contradictions among values that are each in range; may be NULL. */
     glissade_status (*check)(const void *options, glissade_error *error);
-    /* Which kernel a pass runs. */
+    /* Why a group must not change to these; may be NULL. */
+    glissade_status (*change)(const gls_group *group, const void *options, glissade_error *error);
+    /* Which kernel a pass runs; GLS_RULE_COUNT: none, it measures the gradient. */
     gls_rule (*kernel)(const void *options, uint32_t phase);
     /* Writes the rule's own scalars from c[GLS_SCALAR_OWN] on, and those of the others that it wants otherwise:
      * -learning_rate stands in c[GLS_SCALAR_MINUS_ETA]. */

@@ -89,6 +89,13 @@ const float *gls_stage_gradient(const gls_kernels *kernels, const gls_group *gro
     return gradient(kernels, group, tensor, run, lead, room);
 }
 
+const float *gls_stage_scaled(const gls_kernels *kernels, const gls_group *group, uint32_t tensor,
+                              gls_range run, double s, double limit, float *room) {
+    const float *g = gradient(kernels, group, tensor, run, 0, room);
+    kernels->formats->clamp(room, g, (float)s, limit > 0 ? (float)limit : INFINITY, run.end - run.begin, 0);
+    return room;
+}
+
 static float *open_gradient(stretch *x) {
     const gls_stage *stage = x->stage;
     const gls_range run = {x->begin, x->begin + x->n};
@@ -119,7 +126,8 @@ static float *open_parameter(stretch *x) {
     return widen(stage->kernels->formats, t->p, format, false, run, t->n, x->lead, x->p);
 }
 
-static void close_parameter(const stretch *x, const float *p) {
+/* The average of the weights is not among what follows. */
+static void round_parameter(const stretch *x, const float *p) {
     const gls_stage *stage = x->stage;
     const gls_tensor *t = &stage->group->tensors[stage->tensor];
     const gls_storage *storage = stage->group->storage ? &stage->group->storage[stage->tensor] : NULL;
@@ -132,28 +140,62 @@ static void close_parameter(const stretch *x, const float *p) {
         narrow(x, GLS_ARRAY_PARAMETER, p);
     if (storage->copy)
         narrow(x, GLS_ARRAY_COPY, p);
-    if (stage->group->average_weight != 0)
-        k->average((float *)storage->average + x->begin, p, (float)stage->group->average_weight, x->n,
-                   x->lead);
+}
+
+static void close_parameter(const stretch *x, const float *p) {
+    const gls_stage *stage = x->stage;
+    const gls_group *group = stage->group;
+    round_parameter(x, p);
+    if (group->average_weight != 0)
+        stage->kernels->formats->average((float *)group->storage[stage->tensor].average + x->begin, p,
+                                         (float)group->average_weight, x->n, x->lead);
 }
 
 /* ---- one stretch ---- */
 
+/* The second moments of a stretch of a factored tensor: row's average by column's, by the mean of rows. */
+static void expand_factors(const gls_group *group, uint32_t tensor, gls_range run, void *room) {
+    const size_t columns = group->storage[tensor].columns, rows = group->tensors[tensor].n / columns;
+    const double mean = group->norms->values[tensor][GLS_NORM_ROWS],
+                 least = group->algorithm->factor_floor(group);
+    const double divisor = mean < least ? least : mean; /* a NaN stays */
+    const bool wide = gls_group_is_wide(group, tensor);
+    const void *averages = group->tensors[tensor].m;
+    for (size_t i = run.begin; i < run.end;) {
+        const size_t row = i / columns, row_end = (row + 1) * columns,
+                     end = row_end < run.end ? row_end : run.end;
+        if (wide) {
+            const double *a = averages, by_row = a[row] / divisor;
+            for (; i < end; i++)
+                ((double *)room)[i - run.begin] = by_row * a[rows + i - row * columns];
+        } else {
+            const float *a = averages, by_row = (float)((double)a[row] / divisor);
+            for (; i < end; i++)
+                ((float *)room)[i - run.begin] = by_row * a[rows + i - row * columns];
+        }
+    }
+}
+
 /* In double nothing is converted; clipping by value needs a copy of the gradient all the same. */
 static size_t run_wide(const gls_stage *stage, gls_range run, const gls_gather *gather,
                        const gls_walk *walk) {
-    const gls_tensor *t = &stage->group->tensors[stage->tensor];
-    double clipped[GLS_STAGE];
+    const gls_group *group = stage->group;
+    const gls_tensor *t = &group->tensors[stage->tensor];
+    double clipped[GLS_STAGE], moments[GLS_STAGE];
     const size_t n = run.end - run.begin;
-    const double *g = (const double *)t->g + run.begin;
-    for (size_t i = 0; i < n; i++) {
-        const double value = stage->s * g[i], limit = stage->clip_value;
-        clipped[i] = fabs(value) > limit ? copysign(limit, value) : value;
+    gls_operands arrays = {.p = (double *)t->p + run.begin, .g = (double *)t->g + run.begin};
+    if (stage->clip_value > 0) {
+        for (size_t i = 0; i < n; i++)
+            clipped[i] = gls_clamp(stage->s * ((const double *)arrays.g)[i], stage->clip_value);
+        arrays.g = clipped;
     }
-    gls_operands arrays = {.p = (double *)t->p + run.begin, .g = clipped};
-    for (uint32_t s = 0; s < stage->group->algorithm->states(stage->group); s++)
-        arrays.s[s] = (double *)gls_group_array(stage->group, stage->tensor, GLS_ARRAY_STATE + s) + run.begin;
-    return stage->group->algorithm->run(stage->call, &arrays, gather, n, walk);
+    for (uint32_t s = 0; s < group->algorithm->states(group); s++)
+        arrays.s[s] = (double *)gls_group_array(group, stage->tensor, GLS_ARRAY_STATE + s) + run.begin;
+    if (group->storage[stage->tensor].factored) {
+        expand_factors(group, stage->tensor, run, moments);
+        arrays.s[0] = moments;
+    }
+    return group->algorithm->run(stage->call, &arrays, gather, n, walk);
 }
 
 static size_t run_stretch(stretch *x, const gls_gather *gather, const gls_walk *walk) {
@@ -168,6 +210,10 @@ static size_t run_stretch(stretch *x, const gls_gather *gather, const gls_walk *
             widen(stage->kernels->formats, gls_group_array(group, stage->tensor, GLS_ARRAY_STATE + s),
                   gls_group_format(group, stage->tensor, GLS_ARRAY_STATE + s),
                   group->algorithm->unsigned_states >> s & 1, run, t->n, x->lead, x->s[s]);
+    if (group->storage && group->storage[stage->tensor].factored) {
+        expand_factors(group, stage->tensor, run, x->s[0]);
+        arrays.s[0] = x->s[0];
+    }
     const size_t acted = group->algorithm->run(stage->call, &arrays, gather, x->n, walk);
     for (uint32_t s = 0; stage->phase.writes_states && s < states; s++)
         narrow(x, GLS_ARRAY_STATE + s, arrays.s[s]);
@@ -208,6 +254,30 @@ size_t gls_stage_run(const gls_stage *stage, gls_range run, const gls_gather *ga
             zero_gradient(stage, part);
     }
     return acted;
+}
+
+static void blend_wide(double *p, const double *state, double weight, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        p[i] = fma(weight, state[i] - p[i], p[i]);
+}
+
+void gls_stage_blend(const gls_kernels *kernels, const gls_group *group, uint32_t tensor, gls_range range,
+                     uint32_t state, double weight) {
+    const gls_stage stage = {.group = group, .tensor = tensor, .kernels = kernels};
+    void *p = group->tensors[tensor].p, *s = gls_group_array(group, tensor, GLS_ARRAY_STATE + state);
+    if (gls_group_is_wide(group, tensor)) {
+        blend_wide((double *)p + range.begin, (double *)s + range.begin, weight, range.end - range.begin);
+        return;
+    }
+    stretch x;
+    x.stage = &stage;
+    x.lead = 0;
+    for (x.begin = range.begin; x.begin < range.end; x.begin += x.n) {
+        x.n = range.end - x.begin < GLS_STAGE ? range.end - x.begin : GLS_STAGE;
+        float *full = open_parameter(&x);
+        kernels->formats->average(full, (const float *)s + x.begin, (float)weight, x.n, 0);
+        round_parameter(&x, full);
+    }
 }
 
 void gls_stage_follow(const gls_kernels *kernels, const gls_group *group, uint32_t tensor, gls_range range,

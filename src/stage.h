@@ -30,9 +30,25 @@ bool gls_stage_needed(const gls_group *group, uint32_t tensor, const gls_request
 size_t gls_stage_run(const gls_stage *stage, gls_range run, const gls_gather *gather, const gls_walk *walk);
 
 /* The gradient's elements of a run of at most GLS_STAGE elements as floats: where they are, or in `room`. */
-enum { GLS_STAGE = 1024 };
+enum { GLS_STAGE = 256 };
 const float *gls_stage_gradient(const gls_kernels *kernels, const gls_group *group, uint32_t tensor,
                                 gls_range run, size_t lead, float *room);
+
+/* The same in `room`, times s and, if limit is above 0, limited to +- that. */
+const float *gls_stage_scaled(const gls_kernels *kernels, const gls_group *group, uint32_t tensor,
+                              gls_range run, double s, double limit, float *room);
+
+/* x limited to +-limit, if that is above 0; a NaN stays. */
+static inline double gls_clamp(double x, double limit) {
+    return limit > 0 && (x > limit || x < -limit) ? (x > 0 ? limit : -limit) : x;
+}
+
+/*
+ * p = fma(weight, state - p, p) for the parameter in full and an array of state that is plain (gls_algorithm); a copy
+ * follows, an average does not.
+ */
+void gls_stage_blend(const gls_kernels *kernels, const gls_group *group, uint32_t tensor, gls_range range,
+                     uint32_t state, double weight);
 
 /* Writes master and average anew from the parameter. */
 void gls_stage_follow(const gls_kernels *kernels, const gls_group *group, uint32_t tensor, gls_range range,

@@ -2,6 +2,7 @@
 /* The library's own arrays of a group: allocated, placed and listed together, or not at all. */
 #include <string.h>
 
+#include "factors.h"
 #include "optimizer.h"
 #include "stage.h"
 
@@ -48,7 +49,7 @@ static glissade_status place(glissade_optimizer *optimizer, const gls_group *gro
         return gls_error_set(&optimizer->error, GLISSADE_STATUS_OUT_OF_MEMORY,
                              "no memory to place the state of %u tensors", group->count);
     for (uint32_t i = 0; i < group->count; i++) {
-        made->lengths[i] = lacks(group, made->array, i) ? group->tensors[i].n : 0;
+        made->lengths[i] = lacks(group, made->array, i) ? gls_group_length(group, i, made->array) : 0;
         made->formats[i] = gls_group_format(group, i, made->array);
     }
     return gls_place_arrays(optimizer->engine, &group->plan, made->lengths, made->formats, &made->arena,
@@ -151,6 +152,23 @@ bool gls_group_norms(gls_group *group) {
     return norms->values || (norms->values = gls_alloc(group->count, sizeof *norms->values));
 }
 
+/* Room for the sums of factored tensors. */
+static bool provide_factors(gls_group *group) {
+    size_t count = 0;
+    for (uint32_t i = 0; i < group->count; i++)
+        if (group->storage && group->storage[i].factored)
+            count += gls_factors_room(group->tensors[i].n, group->storage[i].columns);
+    if (!count || group->factor_sums)
+        return true;
+    double *at = group->factor_sums = gls_alloc(count, sizeof *at);
+    for (uint32_t i = 0; at && i < group->count; i++)
+        if (group->storage[i].factored) {
+            group->storage[i].factor_sums = at;
+            at += gls_factors_room(group->tensors[i].n, group->storage[i].columns);
+        }
+    return at;
+}
+
 /* ---- what follows the parameter ---- */
 
 struct follow_job {
@@ -198,6 +216,9 @@ glissade_status gls_group_provide_state(glissade_optimizer *optimizer, gls_group
     if (group->algorithm->own_norms && !gls_group_norms(group))
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory for norms of %u tensors",
                              group->count);
+    if (!provide_factors(group))
+        return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY,
+                             "no memory for rows and columns of %u tensors", group->count);
     provision made[GLS_ARRAY_COUNT] = {{0}};
     size_t count = 0;
     for (gls_array array = 0; array < GLS_ARRAY_COUNT; array++)

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <time.h>
 
+#include "factors.h"
 #include "options.h"
-#include "pass.h"
 
 static const gls_layout options_layout = {
     "glissade_step_options", {offsetof(glissade_step_options, clip_norm), sizeof(glissade_step_options)}};
@@ -219,9 +219,29 @@ static glissade_status measure(gls_pass *pass, const glissade_step_options *opti
     return GLISSADE_STATUS_OK;
 }
 
+/* A point that is for evaluation has no gradients of its own. */
+static glissade_status check_point(glissade_optimizer *optimizer, const gls_group *group) {
+    if (!group->evaluates)
+        return GLISSADE_STATUS_OK;
+    return gls_error_set(&optimizer->error, GLISSADE_STATUS_INVALID_COMBINATION,
+                         "group %u holds its point of evaluation; a step needs that of training "
+                         "(glissade_optimizer_set_point)",
+                         group->number);
+}
+
+static glissade_status check_points(glissade_optimizer *optimizer, const gls_pass *pass) {
+    glissade_status status = GLISSADE_STATUS_OK;
+    for (size_t i = 0; pass->listed && i < pass->listed_count && !status; i++)
+        status = check_point(optimizer, gls_optimizer_group(optimizer, pass->listed[i].group));
+    for (uint32_t i = 0; !pass->listed && i < optimizer->group_count && !status; i++)
+        status = check_point(optimizer, optimizer->groups[i]);
+    return status;
+}
+
 static void update_all(gls_pass *pass, size_t footprint, glissade_step_report *known) {
     gls_execution execution = {0};
     advise_passes(pass);
+    known->passes += gls_factors_pass(pass, footprint);
     for (pass->index = 0; pass->index < pass->count; pass->index++) {
         execution = execute_pass(pass, footprint);
         if (pass->count > 1)
@@ -255,6 +275,8 @@ static glissade_status step(glissade_optimizer *optimizer, const glissade_step_o
     if (!pass.listed)
         footprint = footprint_of_all(optimizer);
     else if ((status = check_listed(optimizer, &pass, &footprint)))
+        return status;
+    if ((status = check_points(optimizer, &pass)))
         return status;
 
     pass.walk = gls_pass_walk(optimizer, footprint);

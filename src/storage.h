@@ -42,6 +42,8 @@ typedef struct gls_storage {
     void *master, *copy, *average;
     double numbers[GLS_NUMBERS_MAX];
     size_t columns;                   /* of a matrix; 0: a vector */
+    double *factor_sums;              /* of a factored tensor's rows and columns, in the pass under way */
+    bool factored;                    /* the first state is the averages of rows and columns (factors.h) */
     glissade_master mastered;         /* what `master` is */
     uint8_t formats[GLS_ARRAY_COUNT]; /* gls_format */
     bool fresh_master, fresh_average; /* made a moment ago, value still to come */

@@ -2,6 +2,7 @@
 /* The updating pass: each run of each tensor by its rule's kernel. Counts move on where a tensor is updated, or at the
  * end. */
 #include <math.h>
+#include <string.h>
 
 #include "pass.h"
 #include "stage.h"
@@ -11,6 +12,8 @@
 typedef struct prepared {
     const gls_group *group; /* NULL: none yet */
     gls_subject subject;
+    double numbers[GLS_NUMBERS_MAX];  /* the tensor's, as they were, ... */
+    double advanced[GLS_NUMBERS_MAX]; /* ... and will be */
     bool staged;
     gls_threshold threshold;
     uint32_t states;
@@ -36,7 +39,7 @@ static size_t moves_of(const gls_pass *pass, const prepared *it, uint32_t index,
     const bool afresh = algorithm->starts_afresh && it->subject.k == 0;
     switch (array) {
     case GLS_ARRAY_GRADIENT:
-        return (does.reads_gradient || writes) + (pass->request.zero_gradients && last);
+        return does.reads_gradient + (pass->request.zero_gradients && last);
     case GLS_ARRAY_PARAMETER: /* a rounded copy of a float master is written only */
         return !(storage && storage->mastered == GLISSADE_MASTER_F32) + writes;
     case GLS_ARRAY_MASTER:
@@ -54,12 +57,18 @@ static size_t moves_of(const gls_pass *pass, const prepared *it, uint32_t index,
 
 /* Bytes read and written for n elements of such a tensor, by all passes of its rule. */
 static size_t bytes_of(const gls_pass *pass, const prepared *it, uint32_t index, size_t n) {
+    const gls_group *group = it->group;
+    const bool factored = group->storage && group->storage[index].factored;
     size_t bytes = 0;
-    for (uint32_t phase = 0; phase < it->group->algorithm->phases; phase++)
-        for (gls_array array = 0; array < GLS_ARRAY_COUNT; array++)
-            bytes += moves_of(pass, it, index, array, phase) *
-                     gls_format_bytes(gls_group_format(it->group, index, array), n);
-    return bytes;
+    for (uint32_t phase = 0; phase < group->algorithm->phases; phase++)
+        for (gls_array array = 0; array < GLS_ARRAY_COUNT; array++) {
+            const bool averages = factored && array == GLS_ARRAY_STATE;
+            const size_t moved = averages ? gls_group_bytes(group, index, array)
+                                          : gls_format_bytes(gls_group_format(group, index, array), n);
+            bytes += moves_of(pass, it, index, array, phase) * moved;
+        }
+    /* The pass that averages rows and columns. */
+    return bytes + (factored ? gls_group_bytes(group, index, GLS_ARRAY_GRADIENT) : 0);
 }
 
 /* ---- preparing ---- */
@@ -75,6 +84,10 @@ static double clip_of(const gls_pass *pass, const gls_group *group, uint32_t ind
     return request->clip * (c < 1 ? c : c >= 1 ? 1 : NAN);
 }
 
+double gls_update_factor(const gls_pass *pass, const gls_group *group, uint32_t index) {
+    return clip_of(pass, group, index) / pass->request.gradient_scale;
+}
+
 static gls_subject subject_of(const gls_pass *pass, const gls_group *group, uint32_t index, bool staged) {
     const gls_tensor *tensor = &group->tensors[index];
     const gls_algorithm *algorithm = group->algorithm;
@@ -88,9 +101,16 @@ static gls_subject subject_of(const gls_pass *pass, const gls_group *group, uint
         .zero = pass->request.zero_gradients && is_last(pass) && !staged,
         .scaled = pass->request.clip_value > 0,
         .clip = clip_of(pass, group, index),
+        .factored = group->storage && group->storage[index].factored,
         .numbers = algorithm->own_numbers ? group->storage[index].numbers : NULL,
         .norms = algorithm->own_norms ? group->norms->values[index] : NULL,
     };
+}
+
+/* As they were when the call was prepared: they have moved on if the tensor was counted since. */
+static bool same_numbers(const prepared *a, const gls_group *group, uint32_t b) {
+    return !group->algorithm->own_numbers ||
+           memcmp(a->numbers, group->storage[b].numbers, sizeof a->numbers) == 0;
 }
 
 /* Whether a call prepared for tensor `a` of the group serves tensor `b` as well. */
@@ -99,7 +119,7 @@ static bool alike(const gls_pass *pass, const prepared *a, const gls_group *grou
     return a->group == group && a->subject.t == tensor->t && a->subject.k == tensor->k &&
            a->staged == staged && a->subject.deferred == (group->deferrals && group->deferrals[b].holds) &&
            a->subject.wide == gls_group_is_wide(group, b) && pass->request.clip_tensor == 0 &&
-           !group->algorithm->own_numbers && !group->algorithm->own_norms;
+           !group->algorithm->own_norms && same_numbers(a, group, b);
 }
 
 static void prepare(const gls_pass *pass, const gls_group *group, uint32_t index, prepared *it) {
@@ -109,6 +129,11 @@ static void prepare(const gls_pass *pass, const gls_group *group, uint32_t index
     const gls_algorithm *algorithm = group->algorithm;
     it->group = group;
     it->subject = subject_of(pass, group, index, staged);
+    if (algorithm->own_numbers) {
+        memcpy(it->numbers, group->storage[index].numbers, sizeof it->numbers);
+        memcpy(it->advanced, it->numbers, sizeof it->advanced);
+        algorithm->advance(group, it->subject.t + 1, it->advanced);
+    }
     it->staged = staged;
     it->phase = algorithm->phase[it->subject.phase];
     it->states = algorithm->states(group);
@@ -223,7 +248,7 @@ static void count(const gls_pass *pass, uint32_t index, const prepared *it, gls_
     tensor->t++;
     tensor->k += it->states > 0;
     if (algorithm->own_numbers)
-        algorithm->advance(group, tensor->t, group->storage[index].numbers);
+        memcpy(group->storage[index].numbers, it->advanced, sizeof it->advanced);
     tensor->counted = pass->optimizer->steps;
     done->tensors++;
     done->elements += tensor->n;

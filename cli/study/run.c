@@ -55,11 +55,11 @@ static void take_checkpoint(struct runner *runner, uint64_t step, double acted, 
     double ignored;
     size_t images =
         settings->images < EVALUATED_TRAINING_IMAGES ? settings->images : EVALUATED_TRAINING_IMAGES;
-    evaluate(&runner->network, &runner->dataset->train, images, &checkpoint->loss, &ignored);
-    evaluate(&runner->network, &runner->dataset->test, EVALUATED_TEST_IMAGES, &ignored,
+    evaluate(&runner->learner.network, &runner->dataset->train, images, &checkpoint->loss, &ignored);
+    evaluate(&runner->learner.network, &runner->dataset->test, EVALUATED_TEST_IMAGES, &ignored,
              &checkpoint->accuracy);
     if (settings->noise)
-        gradients_measure_noise(&runner->network, &runner->dataset->train, settings->images, &runner->noise,
+        gradients_measure_noise(&runner->learner.network, &runner->dataset->train, settings->images, &runner->noise,
                                 &checkpoint->gradient_square, &checkpoint->noise_trace);
 }
 
@@ -129,7 +129,7 @@ static void conclude(struct runner *runner, struct run_outcome *outcome) {
     }
     double ignored;
     outcome->final_loss = outcome->checkpoints[outcome->checkpoint_count - 1].loss;
-    evaluate(&runner->network, &runner->dataset->test, runner->dataset->test.count, &ignored,
+    evaluate(&runner->learner.network, &runner->dataset->test, runner->dataset->test.count, &ignored,
              &outcome->final_accuracy);
     outcome->diverged = outcome->final_loss >= guessing_loss;
 }

@@ -6,22 +6,17 @@
 #ifndef GLISSADE_CLI_STUDY_RUNNER_H
 #define GLISSADE_CLI_STUDY_RUNNER_H
 
-#include "../report.h"
+#include "../learner.h"
 #include "gradients.h"
 #include "run.h"
 
 struct runner {
     const struct run_settings *settings;
     const struct dataset *dataset;
-    glissade_engine *engine;
-    glissade_optimizer *optimizer;
-    glissade_arrays *parameters, *gradients;
-    uint32_t group;
-    struct network network;
+    struct learner learner;          /* whose order is shuffled anew whenever it is used up */
     struct gradient_history history; /* of dropping */
-    uint32_t *order;                 /* the training images, shuffled anew whenever they are used up */
-    uint64_t used;                   /* of them; the last batch is what they end in */
-    struct random_source shuffle, noise;
+    uint64_t used;                   /* of the images in order; the last batch is what they end in */
+    struct random_source noise;
 };
 
 /*

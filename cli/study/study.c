@@ -92,10 +92,8 @@ static enum exit_code load_data(const struct study *study, const struct study_se
         exit_code = check_images(study, settings, dataset);
     if (exit_code != EXIT_CODE_OK)
         dataset_free(dataset);
-    else if (dataset->synthetic && !settings->synthetic)
-        fprintf(stderr,
-                "glissade: note: Fashion-MNIST is not installed (Debian package dataset-fashion-mnist); the "
-                "study uses the built-in synthetic set instead\n");
+    else
+        dataset_note_replacement(dataset, settings->synthetic, "the study uses");
     return exit_code;
 }
 
@@ -175,10 +173,8 @@ static int run_study(const struct study *study, int argc, char **argv) {
     int exit_code;
     if (!options_parse(&command, rows, sizeof rows / sizeof rows[0], argc, argv, &exit_code))
         return exit_code;
-    if (settings.synthetic && settings.folder != NULL) {
-        report_error("%s: options '--synthetic' and '--data' exclude each other", study->command.name);
+    if (!dataset_options_agree(study->command.name, settings.folder, settings.synthetic))
         return EXIT_CODE_USAGE;
-    }
     if (settings.force && settings.tables) {
         report_error("%s: options '--force' and '--tables' exclude each other", study->command.name);
         return EXIT_CODE_USAGE;

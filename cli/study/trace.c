@@ -38,10 +38,8 @@ static bool settle(const char *command, struct trace_options *options) {
                      command);
     else if (options->run.arm == ARM_COUNT)
         report_error("%s: there is no arm '%s'; see 'glissade %s --help'", command, options->arm, command);
-    else if (options->synthetic && options->folder != NULL)
-        report_error("%s: options '--synthetic' and '--data' exclude each other", command);
     else
-        return true;
+        return dataset_options_agree(command, options->folder, options->synthetic);
     return false;
 }
 
@@ -65,7 +63,7 @@ static bool settle_images(const char *command, const struct dataset *dataset, st
 static enum exit_code record_steps(struct runner *runner, const struct trace_files *files, bool quiet) {
     double first = NAN, loss = NAN, acted;
     trace_write_heading(files);
-    trace_write_parameters(files, TRACE_WEIGHTS, &runner->network);
+    trace_write_parameters(files, TRACE_WEIGHTS, &runner->learner.network);
     for (uint64_t step = 1; step <= runner->settings->steps; ++step) {
         enum exit_code exit_code = runner_train_batch(runner, &loss, &acted);
         if (exit_code != EXIT_CODE_OK)
@@ -74,7 +72,7 @@ static enum exit_code record_steps(struct runner *runner, const struct trace_fil
             first = loss;
         trace_write_step(files, step, loss, runner_last_batch(runner), runner->settings->batch);
     }
-    trace_write_parameters(files, TRACE_WEIGHTS_AFTER, &runner->network);
+    trace_write_parameters(files, TRACE_WEIGHTS_AFTER, &runner->learner.network);
     if (!quiet)
         printf("%" PRIu64
                " steps of %s on %s, loss %.4f in the first and %.4f in the last; written to '%s'\n",
@@ -131,10 +129,7 @@ int trace_main(int argc, char **argv) {
     exit_code = dataset_load(options.folder, options.synthetic, &dataset);
     if (exit_code != EXIT_CODE_OK)
         return exit_code;
-    if (dataset.synthetic && !options.synthetic)
-        fprintf(stderr,
-                "glissade: note: Fashion-MNIST is not installed (Debian package dataset-fashion-mnist); the "
-                "trace uses the built-in synthetic set instead\n");
+    dataset_note_replacement(&dataset, options.synthetic, "the trace uses");
     exit_code = settle_images(command.name, &dataset, run) ? record(&options, &dataset) : EXIT_CODE_USAGE;
     dataset_free(&dataset);
     return exit_code;

@@ -101,7 +101,7 @@ static json_t *optimizer_json(const struct run_settings *settings) {
 
 enum exit_code trace_write_description(const struct trace_files *files, const struct runner *runner) {
     const struct run_settings *settings = runner->settings;
-    const struct network *network = &runner->network;
+    const struct network *network = &runner->learner.network;
     json_t *document = json_pack(
         "{s:s, s:s, s:I, s:I, s:I, s:I, s:{s:f, s:f}, s:o, s:o}", "version", glissade_version(), "data",
         runner->dataset->synthetic ? "synthetic" : "idx", "images", (json_int_t)settings->images,

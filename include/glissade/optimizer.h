@@ -325,7 +325,7 @@ typedef struct glissade_step_report {
  * on success only.
  *
  * Returns OK, NULL_ARGUMENT, INVALID_SIZE, INVALID_OPTION, INVALID_COMBINATION (a clip by the norm over some of the
- * tensors without `norm`), NOT_FOUND, DUPLICATE_TENSOR, OVERLAP, OUT_OF_MEMORY (with check_overlap, or in the first step
+ * tensors without `norm`; a group at its point of evaluation, glissade/schedule_free.h), NOT_FOUND, DUPLICATE_TENSOR, OVERLAP, OUT_OF_MEMORY (with check_overlap, or in the first step
  * that needs norms), BUSY, FORKED. All checks come before the first write.
  */
 GLISSADE_API

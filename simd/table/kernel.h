@@ -105,7 +105,6 @@ enum {
     GLS_SCALAR_COUPLED,      /* weight_decay if it is coupled, else 0 */
     GLS_SCALAR_MINUS_LAMBDA, /* -lambda if weight decay is decoupled, else 0 */
     GLS_SCALAR_MINUS_ETA,
-    GLS_SCALAR_CAUTIOUS, /* 1: what opposes the gradient is masked; 0: nothing is */
     GLS_SCALAR_OWN
 };
 
@@ -122,10 +121,10 @@ typedef void gls_rule_kernel(const gls_scalars *scalars, const gls_operands *arr
 typedef void gls_measure_kernel(const gls_scalars *scalars, const gls_operands *arrays, double *sums,
                                 size_t n, const gls_walk *walk);
 
-/* Of a rule either the two that leave or zero the gradient, or the one that measures. */
+/* Of a rule either those that update, [cautious][zeroes the gradient], or those that measure, [cautious]. */
 typedef struct gls_rule_kernels {
-    gls_rule_kernel *update[GLS_RULE_COUNT][2];
-    gls_measure_kernel *measure[GLS_RULE_COUNT];
+    gls_rule_kernel *update[GLS_RULE_COUNT][2][2];
+    gls_measure_kernel *measure[GLS_RULE_COUNT][2];
 } gls_rule_kernels;
 
 /* ---- all of them ---- */

@@ -38,6 +38,76 @@ uint32_t expected_less_select(uint32_t a, uint32_t b, uint32_t c) {
     return value_of_bits(a) < value_of_bits(b) ? c : ~c;
 }
 
+uint32_t expected_nan_select(uint32_t a, uint32_t b, uint32_t c) {
+    (void)b;
+    return (a & 0x7FFFFFFFu) > 0x7F800000u ? c : ~c;
+}
+
+/* The first only where it is smaller, or larger: these are bits that are chosen, not computed. */
+uint32_t expected_min(uint32_t a, uint32_t b, uint32_t c) {
+    (void)c;
+    return value_of_bits(a) < value_of_bits(b) ? a : b;
+}
+
+uint32_t expected_max(uint32_t a, uint32_t b, uint32_t c) {
+    (void)c;
+    return value_of_bits(b) < value_of_bits(a) ? a : b;
+}
+
+/* ---- integers ---- */
+
+#define EXPECT_INTEGER(name, expression)                                                                     \
+    uint32_t expected_##name(uint32_t a, uint32_t b, uint32_t c) {                                           \
+        (void)a, (void)b, (void)c;                                                                           \
+        return (uint32_t)(expression);                                                                       \
+    }
+
+/* The upper 24 bits, signed. */
+EXPECT_INTEGER(int_to_float, value_bits((float)((int64_t)(a >> 8) - (1 << 23))))
+/* A magnitude below 2, made one below 2^22. */
+EXPECT_INTEGER(float_to_int,
+               (int64_t)nearbyint((double)value_of_bits(a & 0xBFFFFFFFu) * (double)VOCABULARY_SCALING))
+EXPECT_INTEGER(int_add, a + b)
+EXPECT_INTEGER(int_sub, a - b)
+EXPECT_INTEGER(and, a &b)
+EXPECT_INTEGER(or, a | b)
+EXPECT_INTEGER(int_max, a > b ? a : b)
+EXPECT_INTEGER(product_low, (uint64_t)a *VOCABULARY_FACTOR)
+EXPECT_INTEGER(product_high, (uint64_t)a *VOCABULARY_FACTOR >> 32)
+EXPECT_INTEGER(left_1, (uint64_t)a * 2)
+EXPECT_INTEGER(left_23, (uint64_t)a * 8388608)
+EXPECT_INTEGER(right_3, a / 8)
+EXPECT_INTEGER(right_16, a / 65536)
+EXPECT_INTEGER(right_31, a / 2147483648u)
+EXPECT_INTEGER(positive, a > INT32_MAX ? 0 : a)
+EXPECT_INTEGER(where, value_of_bits(a) < value_of_bits(b) ? c : 0)
+EXPECT_INTEGER(unless, value_of_bits(a) < value_of_bits(b) ? 0 : c)
+
+/* ---- half precision ---- */
+
+uint32_t expected_f16_widened(uint16_t half) {
+    const uint32_t sign = (half & 0x8000u) << 16, exponent = half >> 10 & 0x1F, fraction = half & 0x3FF;
+    if (exponent == 0x1F)
+        return sign | 0x7F800000u | (fraction ? 0x400000u | fraction << 13 : 0);
+    const double significand = exponent ? 1024.0 + fraction : fraction;
+    return sign | value_bits((float)ldexp(significand, (exponent ? (int)exponent : 1) - 25));
+}
+
+/* Rounded to a multiple of the last place of the binade, by the C library in double. */
+uint16_t expected_f16_narrowed(uint32_t bits) {
+    const uint32_t sign = bits >> 16 & 0x8000u;
+    const double x = fabs((double)value_of_bits(bits));
+    if (isnan(x))
+        return (uint16_t)(sign | 0x7E00u | (bits >> 13 & 0x3FFu));
+    if (x >= 65520)
+        return (uint16_t)(sign | 0x7C00u);
+    const int binade = x < 0x1p-14 ? -14 : ilogb(x);
+    const uint32_t places = (uint32_t)nearbyint(ldexp(x, 10 - binade));
+    return (uint16_t)(sign | ((uint32_t)(binade + 14) * 1024 + places));
+}
+
+/* ---- masks and sums ---- */
+
 int expected_less(uint32_t a, uint32_t b) {
     return value_of_bits(a) < value_of_bits(b);
 }

@@ -58,6 +58,49 @@ static vf try_less_select(vf a, vf b, vf c) {
     return vf_select(vf_less(a, b), c, vf_xor(c, vf_set1(value_of_bits(0xFFFFFFFFu))));
 }
 
+static vf try_nan_select(vf a, vf b, vf c) {
+    (void)b;
+    return vf_select(vf_nan(a), c, vf_xor(c, vf_set1(value_of_bits(0xFFFFFFFFu))));
+}
+
+TRY(min, vf_min(a, b))
+TRY(max, vf_max(a, b))
+
+/* Integers come and go as the bits of floats. */
+#define TRY_INTEGER(name, expression)                                                                        \
+    static vf try_##name(vf a_bits, vf b_bits, vf c_bits) {                                                  \
+        const vu a = vf_bits(a_bits), b = vf_bits(b_bits), c = vf_bits(c_bits);                              \
+        (void)a, (void)b, (void)c;                                                                           \
+        return vf_of_bits(expression);                                                                       \
+    }
+
+static vu product(vu a, int upper) {
+    vu high;
+    const vu low = vu_mul(a, VOCABULARY_FACTOR, &high);
+    return upper ? high : low;
+}
+
+TRY_INTEGER(int_to_float, vf_bits(vf_from_int(vu_sub(vu_right(a, 8), vu_set1(1u << 23)))))
+TRY_INTEGER(float_to_int,
+            vf_to_int(vf_mul(vf_of_bits(vu_and(a, vu_set1(0xBFFFFFFFu))), vf_set1(VOCABULARY_SCALING))))
+TRY_INTEGER(int_add, vu_add(a, b))
+TRY_INTEGER(int_sub, vu_sub(a, b))
+TRY_INTEGER(and, vu_and(a, b))
+TRY_INTEGER(or, vu_or(a, b))
+TRY_INTEGER(int_xor, vu_xor(a, b))
+TRY_INTEGER(int_max, vu_max(a, b))
+TRY_INTEGER(product_low, product(a, 0))
+TRY_INTEGER(product_high, product(a, 1))
+TRY_INTEGER(left_1, vu_left(a, 1))
+TRY_INTEGER(left_23, vu_left(a, 23))
+TRY_INTEGER(right_3, vu_right(a, 3))
+TRY_INTEGER(right_16, vu_right(a, 16))
+TRY_INTEGER(right_31, vu_right(a, 31))
+TRY_INTEGER(positive, vu_positive(a))
+TRY_INTEGER(where, vu_where(vf_less(a_bits, b_bits), c))
+TRY_INTEGER(unless, vu_unless(vf_less(a_bits, b_bits), c))
+TRY_INTEGER(int_select, vu_select(vf_less(a_bits, b_bits), c, vu_xor(c, vu_set1(0xFFFFFFFFu))))
+
 static const struct operation {
     const char *name;
     try_function *run;
@@ -73,6 +116,28 @@ static const struct operation {
     {"abs", try_abs, expected_abs, 0},
     {"xor", try_xor, expected_xor, 0},
     {"less and select", try_less_select, expected_less_select, 0},
+    {"nan and select", try_nan_select, expected_nan_select, 0},
+    {"min", try_min, expected_min, 0},
+    {"max", try_max, expected_max, 0},
+    {"integer to float", try_int_to_float, expected_int_to_float, 0},
+    {"float to integer", try_float_to_int, expected_float_to_int, 0},
+    {"integer add", try_int_add, expected_int_add, 0},
+    {"integer sub", try_int_sub, expected_int_sub, 0},
+    {"and", try_and, expected_and, 0},
+    {"or", try_or, expected_or, 0},
+    {"integer xor", try_int_xor, expected_xor, 0},
+    {"integer max", try_int_max, expected_int_max, 0},
+    {"product, lower half", try_product_low, expected_product_low, 0},
+    {"product, upper half", try_product_high, expected_product_high, 0},
+    {"left by 1", try_left_1, expected_left_1, 0},
+    {"left by 23", try_left_23, expected_left_23, 0},
+    {"right by 3", try_right_3, expected_right_3, 0},
+    {"right by 16", try_right_16, expected_right_16, 0},
+    {"right by 31", try_right_31, expected_right_31, 0},
+    {"positive", try_positive, expected_positive, 0},
+    {"where", try_where, expected_where, 0},
+    {"unless", try_unless, expected_unless, 0},
+    {"less and integer select", try_int_select, expected_less_select, 0},
 };
 
 static uint32_t comparable(const struct operation *o, uint32_t bits) {
@@ -161,6 +226,27 @@ static void try_add_squares(size_t count, findings *f) {
     }
 }
 
+static void try_lanes(findings *f) {
+    float result[VF_LANES];
+    vf_store(result, vf_of_bits(vu_lanes()));
+    for (uint32_t lane = 0; lane < VF_LANES; lane++)
+        if (value_bits(result[lane]) != lane)
+            found(f, "lanes in lane %u is %u", lane, value_bits(result[lane]));
+}
+
+static void try_max_lanes(size_t count, findings *f) {
+    for (size_t i = 0; i + VF_LANES <= count; i++) {
+        uint32_t wanted = 0;
+        for (size_t lane = 0; lane < VF_LANES; lane++)
+            wanted = operands[1][i + lane] > wanted ? operands[1][i + lane] : wanted;
+        const uint32_t got = vu_max_lanes(vf_bits(operand(1, i)));
+        if (got != wanted) {
+            found(f, "max_lanes from operand %zu on is 0x%08x, should be 0x%08x", i, got, wanted);
+            return;
+        }
+    }
+}
+
 /* ---- memory ---- */
 
 enum { WHOLE = -1 }; /* in place of a number of lanes: the whole vector, by vf_load and vf_store */
@@ -224,6 +310,8 @@ static void try_memory(int at_end, findings *f) {
     guarded_close(&memory);
 }
 
+#include "vocabulary_narrow.h"
+
 /* ---- all ---- */
 
 static int test_all(char *message, size_t room, int at_end) {
@@ -235,7 +323,10 @@ static int test_all(char *message, size_t room, int at_end) {
     try_xor_lanes(count, &f);
     try_count(count, &f);
     try_add_squares(count, &f);
+    try_lanes(&f);
+    try_max_lanes(count, &f);
     try_memory(at_end, &f);
+    try_narrow_memory(&f);
     return f.count;
 }
 
