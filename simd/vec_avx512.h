@@ -224,13 +224,13 @@ static VF_INLINE void vu_store_u8_part(uint8_t *x, vu v, size_t left) {
     _mm_mask_storeu_epi8(x, vf_first_lanes(left), _mm512_cvtepi32_epi8(v));
 }
 
-/* The lower halves of the lanes side by side, or the upper ones (first = 1): one permutation, where narrowing is two. */
+/* The lower halves of the lanes side by side, or the upper ones (first = 1): one permutation, where narrowing would be
+ * two operations. */
 static VF_INLINE __m256i vu_halfwords(vu v, int first) {
-    const __m512i every_other =
-        _mm512_add_epi32(_mm512_set1_epi32(first * 0x10001),
-                         _mm512_setr_epi32(0x20000, 0x60004, 0xA0008, 0xE000C, 0x120010, 0x160014, 0x1A0018,
-                                           0x1E001C, 0, 0, 0, 0, 0, 0, 0, 0));
-    return _mm512_castsi512_si256(_mm512_permutexvar_epi16(every_other, v));
+    const __m512i lower = _mm512_setr_epi32(0x20000, 0x60004, 0xA0008, 0xE000C, 0x120010, 0x160014, 0x1A0018,
+                                            0x1E001C, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m512i chosen = _mm512_add_epi32(lower, _mm512_set1_epi32(first * 0x10001));
+    return _mm512_castsi512_si256(_mm512_permutexvar_epi16(chosen, v));
 }
 
 static VF_INLINE void vu_store_u16(uint16_t *x, vu v) {

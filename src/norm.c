@@ -4,23 +4,30 @@
 
 #include "pass.h"
 #include "stage.h"
+#include "tuning.h"
 
-/* A run within a block: sums of its units. */
+/* One array is read, where a step reads several. */
+static gls_walk walk_alone(gls_walk walk) {
+    return (gls_walk){.streams = walk.streams > 1 ? GLS_STREAMS_ALONE : 1,
+                      .lead = walk.lead ? GLS_LEAD_ALONE : 0};
+}
+
+/* A run within a block: sums of its units. Returns how many elements are not finite. */
 static uint64_t measure_run(const gls_pass *pass, const gls_visit *v, gls_range run, double *sums) {
     const gls_tensor *tensor = &v->group->tensors[v->tensor];
     const gls_kernels *kernels = pass->optimizer->engine->kernels;
     const gls_format format = gls_group_format(v->group, v->tensor, GLS_ARRAY_GRADIENT);
-    const gls_walk straight = {.streams = 1};
+    const gls_walk straight = {.streams = 1}, alone = walk_alone(pass->walk);
     const void *at = gls_element(tensor->g, format, run.begin);
     if (format == GLS_F32)
-        return kernels->squares(sums, at, run.end - run.begin, &pass->walk);
+        return kernels->squares(sums, at, run.end - run.begin, &alone);
     if (format == GLS_F64)
         return gls_kernels_f64.squares(sums, at, run.end - run.begin, &straight);
     uint64_t nonfinite = 0;
     for (size_t begin = run.begin; begin < run.end; begin += GLS_STAGE) {
         float room[GLS_STAGE];
         const gls_range part = {begin, run.end - begin < GLS_STAGE ? run.end : begin + GLS_STAGE};
-        const float *g = gls_stage_gradient(kernels, v->group, v->tensor, part, pass->walk.lead, room);
+        const float *g = gls_stage_gradient(kernels, v->group, v->tensor, part, alone.lead, room);
         nonfinite +=
             kernels->squares(sums + (begin - run.begin) / GLS_SUM_UNIT, g, part.end - part.begin, &straight);
     }

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "tuning.h"
+
 _Static_assert(GLS_STAGE % GLS_SUM_UNIT == 0 && GLS_STAGE % GLS_CUT_UNIT == 0, "stretches divide no unit");
 
 /* A stretch of a tensor: room for what is not float, and how far ahead reads are asked for. */
@@ -230,7 +232,7 @@ static void zero_gradient(const gls_stage *stage, gls_range run) {
 
 size_t gls_stage_run(const gls_stage *stage, gls_range run, const gls_gather *gather, const gls_walk *walk) {
     const bool wide = gls_group_is_wide(stage->group, stage->tensor);
-    const gls_walk straight = {.streams = 1, .lead = wide ? 0 : walk->lead};
+    const gls_walk straight = {.streams = 1, .lead = wide || !walk->lead ? 0 : GLS_LEAD_STAGED};
     stretch x; /* 24 KiB of which only what is used is touched */
     x.stage = stage;
     x.lead = straight.lead;
@@ -284,17 +286,22 @@ void gls_stage_follow(const gls_kernels *kernels, const gls_group *group, uint32
                       bool master, bool average) {
     const gls_storage *storage = &group->storage[tensor];
     const gls_format format = gls_group_format(group, tensor, GLS_ARRAY_PARAMETER);
-    float room[GLS_STAGE];
-    for (size_t begin = range.begin; begin < range.end; begin += GLS_STAGE) {
-        const gls_range run = {begin, range.end - begin < GLS_STAGE ? range.end : begin + GLS_STAGE};
-        const size_t n = run.end - run.begin;
-        const float *p = widen(kernels->formats, group->tensors[tensor].p, format, false, run,
-                               group->tensors[tensor].n, 0, room);
+    const gls_stage stage = {.group = group, .tensor = tensor, .kernels = kernels};
+    stretch x;
+    x.stage = &stage;
+    x.lead = 0;
+    for (x.begin = range.begin; x.begin < range.end; x.begin += x.n) {
+        x.n = range.end - x.begin < GLS_STAGE ? range.end - x.begin : GLS_STAGE;
+        const gls_range run = {x.begin, x.begin + x.n};
+        /* An average follows the parameter in full, which a master that is not written anew holds. */
+        const float *p = master ? widen(kernels->formats, group->tensors[tensor].p, format, false, run,
+                                        group->tensors[tensor].n, 0, x.p)
+                                : open_parameter(&x);
         if (master && storage->mastered == GLISSADE_MASTER_F32)
-            memcpy((float *)storage->master + begin, p, n * sizeof *p);
+            memcpy((float *)storage->master + x.begin, p, x.n * sizeof *p);
         else if (master && storage->mastered == GLISSADE_MASTER_SPLIT)
-            memset((int16_t *)storage->master + begin, 0, n * sizeof(int16_t));
+            memset((int16_t *)storage->master + x.begin, 0, x.n * sizeof(int16_t));
         if (average)
-            memcpy((float *)storage->average + begin, p, n * sizeof *p);
+            memcpy((float *)storage->average + x.begin, p, x.n * sizeof *p);
     }
 }

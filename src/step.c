@@ -201,7 +201,7 @@ static glissade_status measure(gls_pass *pass, const glissade_step_options *opti
     known->norm = options->norm >= 0 && options->clip_norm != 0 ? options->norm : -1;
     known->clip = 1;
     const bool finds = options->clip_norm != 0 && options->norm < 0;
-    if (finds || options->skip_nonfinite || options->clip_tensor_norm != 0) {
+    if (finds || options->skip_nonfinite || options->count_nonfinite || options->clip_tensor_norm != 0) {
         gls_measurement found;
         const glissade_status status = gls_norm_measure(pass, footprint, &found);
         if (status)

@@ -71,6 +71,19 @@ static size_t bytes_of(const gls_pass *pass, const prepared *it, uint32_t index,
     return bytes + (factored ? gls_group_bytes(group, index, GLS_ARRAY_GRADIENT) : 0);
 }
 
+/* The same for an element of a tensor whose arrays are all of the kernel's type, so that there are none but these. */
+static uint32_t bytes_of_plain(const gls_pass *pass, const prepared *it) {
+    const gls_algorithm *algorithm = it->group->algorithm;
+    const bool afresh = algorithm->starts_afresh && it->subject.k == 0;
+    uint32_t moves = it->subject.deferred * 2u + pass->request.zero_gradients;
+    for (uint32_t phase = 0; phase < algorithm->phases; phase++) {
+        const gls_phase does = algorithm->phase[phase];
+        moves += 1u + does.reads_gradient + does.writes_parameter +
+                 it->states * ((does.reads_states && !afresh) + does.writes_states);
+    }
+    return moves * (uint32_t)(it->subject.wide ? sizeof(double) : sizeof(float));
+}
+
 /* ---- preparing ---- */
 
 /* The factor of a tensor's own norm, beside that of the norm over all. */
@@ -139,7 +152,7 @@ static void prepare(const gls_pass *pass, const gls_group *group, uint32_t index
     it->states = algorithm->states(group);
     it->threshold = algorithm->threshold ? algorithm->threshold(group) : (gls_threshold){0, false};
     it->call.kernels = it->subject.wide ? &gls_kernels_f64 : pass->optimizer->engine->kernels;
-    it->bytes = staged ? 0 : (uint32_t)bytes_of(pass, it, index, 1);
+    it->bytes = staged ? 0 : bytes_of_plain(pass, it);
     algorithm->prepare(group, &pass->request, &it->subject, &it->call);
 }
 

@@ -5,16 +5,18 @@
  *
  * bf16 is the upper half of a float: sign, 8 bits of exponent, 7 of fraction. A float is rounded to nearest, ties to
  * even; what rounds past the largest finite value becomes infinite. A NaN keeps its upper half, with the quiet bit set.
+ * The other way round zeros are put below.
  *
  * f16 is IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction; from 2^-24 to 65504. Rounded to nearest, ties to
- * even, to infinity from 65520 on. A NaN keeps its sign and the upper 10 bits of its payload, with the quiet bit set.
+ * even, to infinity from 65520 on. A NaN keeps its sign and the upper 10 bits of its payload, with the quiet bit set,
+ * also the other way round, which is exact.
  *
  * bf16 rounded stochastically: 16 random bits are added to the float's bits as an integer, and the lower half is cut
  * off. A value is thus rounded up in magnitude with a probability equal to what is cut off, in units of the last place
  * kept, so that its expectation is the value itself. Infinities and NaN are rounded to nearest, and finite values whose
  * upper half is the largest finite bf16 become that.
- *     The bits are those of Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). Run R of
- * 128 elements from the array's start takes 16 Philox blocks; block b of them has 16 R + b as the first word of its
+ *     The bits are those of Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). Run R
+ * of 128 elements from the array's start takes 16 Philox blocks; block b of them has 16 R + b as the first word of its
  * counter. Element 16 j + l of the run takes halfword j of block l: the lower half of word 0, the upper half of word 0,
  * the lower half of word 1 and so on.
  *
@@ -33,19 +35,20 @@
  *     signed     W = 7, B = 1: the byte is +-magnitude in two's complement; TOP = 63/32, 12 octaves, least code 2^-13
  *     unsigned   W = 8, B = 3: the byte is the magnitude;                   TOP = 31/16, 40 octaves, least code 2^-63
  *
- * and an element is value * unit, rounded once. Which state is unsigned, because it is never negative, its rule says. To
- * quantise a block: unit = (largest magnitude) / TOP, y = |x| / unit, each rounded once; the code is the integer nearest
- * to the root, ties to even, where
+ * and an element is value * unit, rounded once. Which state is unsigned, because it is never negative, its rule says.
+ * To quantise a block: unit = (largest magnitude) / TOP, y = |x| / unit, each rounded once; the code is the integer
+ * nearest to the root, ties to even, where
  *
  *     root = float of the bits  (bits of y >> B) + (126 + W - (127 >> B) << 23).
  *
  * A float's bits are nearly its logarithm, so this is nearly y^(1/2^B); the value of an integer root is exactly its
- * code's. Within an octave it is y rounded to the octave's steps: the relative error is at most 2^-6 (unsigned 2^-5) in
- * the topmost 2^B octaves and twice as much after each 2^B further ones. The largest element comes back within a unit in
- * its last place. Unsigned, negative numbers count as 0, and what is above 0 does not become 0: it has at least code 1,
- * because a step divided by the root of a second moment that vanished would explode.
+ * code's. Within an octave it is y, less its last B bits, rounded to the octave's steps: the relative error is at most
+ * 2^-6 (unsigned 2^-5) in the topmost 2^B octaves and twice as much after each 2^B further ones. The largest element
+ * comes back within a unit in its last place. Unsigned, negative numbers count as 0, and what is above 0 does not
+ * become 0: it has at least code 1, because a step divided by the root of a second moment that vanished would explode.
  *     unit is 0 and so are all codes where the largest magnitude / TOP is below FLT_MIN; NaN, with all codes 0, where
- * the block holds a NaN or an infinity. Of FLT_MAX, unsigned, unit is the largest that keeps TOP * unit finite.
+ * the block holds a NaN or an infinity, so that all of it comes back as NaN. Of FLT_MAX, unsigned, unit is the largest
+ * that keeps TOP * unit finite.
  *
  *     Root mean square errors, blocks of 256 independent numbers, in percent. Signed, of the root mean square:
  *         numbers                    linear (127 steps)   B = 1 (this)   B = 2
@@ -57,9 +60,9 @@
  *         squared Gaussian           33, 11 % vanish      > 1000    15      0.83
  *         mean of 20 such            0.14                 0.17      0.33    0.66
  *         that, times exp(2 N(0,1))  64, 40 % vanish      9.9       1.35    1.08
- *     What changes by less than half a step of its code each time stands still. Averages with beta2 = 0.999 of 4,000
- *     squared Gaussians at the scales exp(s N(0,1)): their roots are off by 24 % (s = 0), 11 % (0.5), 9 % (1), 12 % (2);
- *     with B = 2 by 23, 8, 9 and 26 %; linearly by 1, 14, 69 and 94 %.
+ *     What changes by less than half a step of its code each time stands still until the largest of its block changes.
+ *     Averages with beta2 = 0.999 of 4,000 squared Gaussians, at scales exp(s N(0,1)): their roots are off by 24 % for
+ *     s = 0, 11 % for 0.5, 9 % for 1, 12 % for 2; with B = 2 by 23, 8, 9 and 26 %; linearly by 1, 14, 69 and 94 %.
  */
 #ifndef GLISSADE_FORMAT_H
 #define GLISSADE_FORMAT_H

@@ -73,10 +73,9 @@ typedef struct glissade_tensor {
     void *parameter; /* `length` elements; may be NULL if length is 0 */
     void *gradient;  /* `length` elements, or NULL: absent until glissade_optimizer_set_gradient */
     size_t length;   /* elements; 0 is legal */
-    void *
-        momentum; /* the first array of state, owned by the caller, or NULL: the library's. Under SGD the first
-                        update overwrites it; other rules use what it holds: fill it with zeros, or with what was
-                        saved */
+    void *momentum;  /* the first array of state, owned by the caller, or NULL: the library's. Under SGD the
+                       first update overwrites it; other rules use what it holds: fill it with zeros, or
+                       with what was saved */
     void *residual; /* `length` floats owned by the caller; or NULL: the library's, zeros, made when the group
                         gets a threshold. What they hold is added to the gradient in the tensor's first step,
                         whatever the threshold: fill them with zeros, or with what was saved. Refused together
@@ -265,21 +264,21 @@ typedef struct glissade_step_options {
     const glissade_tensor_ref *tensors; /* step only these, each at most once (as their gradients arrive);
                                            NULL: all tensors of all groups */
     size_t tensor_count;                /* length of `tensors`; 0 with a non-NULL list is a step of nothing */
-    double
-        gradient_scale; /* the gradients are this many times too large; default 1. Finite, and with an inverse that a float can hold other than as 0 */
-    bool zero_gradients; /* write zero to each gradient as it is read */
-    bool check_overlap;  /* check all present gradients against all parameters, states and one another
+    double gradient_scale; /* the gradients are this many times too large; default 1. Finite, and with
+                              an inverse that a float can hold other than as 0 */
+    bool zero_gradients;   /* write zero to each gradient as it is read */
+    bool check_overlap;    /* check all present gradients against all parameters, states and one another
                               (sorts them: about 1 ms for 10,000 tensors) */
-    double
-        clip_norm; /* scale gradients down so that their norm over all tensors of the step is at most this; 0,
-                             the default: do not. One read-only pass. With `tensors` it needs `norm` */
-    double norm;   /* the norm to clip by, for a caller who knows it; negative, the default: find it */
+    double clip_norm; /* scale gradients down so that their norm over all tensors of the step is at most this;
+                              0, the default: do not. One read-only pass. With `tensors` it needs `norm` */
+    double norm;      /* the norm to clip by, for a caller who knows it; negative, the default: find it */
     double clip_tensor_norm; /* the same for each tensor by its own norm; 0, the default: do not */
     double clip_value;       /* limit each element of the gradient to +- this; 0, the default: do not */
     uint32_t accumulated;    /* the gradients are sums over so many batches, whose mean is meant; default 1 */
-    bool
-        skip_nonfinite; /* if any gradient of the step is not finite, change no parameter, state or count; gradients
-                            are still zeroed if asked. One read-only pass over the gradients, shared with clip_norm */
+    bool skip_nonfinite;     /* if any gradient of the step is not finite, change no parameter, state or
+                            count, but zero gradients if asked. One read-only pass, shared with clip_norm */
+    bool count_nonfinite; /* look for elements that are not finite and report them, without skipping; the same
+                                pass */
 } glissade_step_options;
 
 /*
@@ -299,21 +298,20 @@ GLISSADE_API
 void glissade_step_options_init(glissade_step_options *options, size_t size);
 
 typedef struct glissade_step_report {
-    size_t size;       /* set by the caller to sizeof(glissade_step_report) */
-    uint64_t tensors;  /* tensors that were updated */
-    uint64_t elements; /* their elements */
-    uint64_t bytes;    /* bytes read plus bytes written, as the rule's header documents them */
-    uint32_t passes;   /* passes over the arrays: 1, or 0 if there was nothing to do */
-    uint32_t threads;  /* threads that took part; fewer than `planned` if OpenMP delivered fewer */
-    uint32_t planned;  /* threads that were to take part: the engine's, or 1 for small work */
-    uint32_t streams;  /* pages walked in turn; 1: straight */
-    bool pinned;       /* whether the threads were to be bound to their CPUs for this step */
-    uint64_t acted;    /* of a step's elements those that acted: all but the deferred */
-    double norm;       /* of all gradients, if it was found or given; else -1 */
-    double clip;       /* factor that clipping by the norm over all tensors gave; 1: none */
-    bool skipped;      /* nothing was updated, because of what follows */
-    uint64_t
-        nonfinite; /* elements of gradients that are not finite, as they came in, if they were looked at */
+    size_t size;        /* set by the caller to sizeof(glissade_step_report) */
+    uint64_t tensors;   /* tensors that were updated */
+    uint64_t elements;  /* their elements */
+    uint64_t bytes;     /* bytes read plus bytes written, as the rule's header documents them */
+    uint32_t passes;    /* passes over the arrays: 1, or 0 if there was nothing to do */
+    uint32_t threads;   /* threads that took part; fewer than `planned` if OpenMP delivered fewer */
+    uint32_t planned;   /* threads that were to take part: the engine's, or 1 for small work */
+    uint32_t streams;   /* pages walked in turn; 1: straight */
+    bool pinned;        /* whether the threads were to be bound to their CPUs for this step */
+    uint64_t acted;     /* of a step's elements those that acted: all but the deferred */
+    double norm;        /* of all gradients, if it was found or given; else -1 */
+    double clip;        /* factor that clipping by the norm over all tensors gave; 1: none */
+    bool skipped;       /* nothing was updated, because of what follows */
+    uint64_t nonfinite; /* elements of gradients that came in not finite, if they were looked at */
     glissade_tensor_ref first_nonfinite; /* the first tensor that has one, if there are any */
 } glissade_step_report;
 
