@@ -3,8 +3,11 @@
 #ifndef BENCH_FAMILIES_H
 #define BENCH_FAMILIES_H
 
+#include "models.h"
+
 void add_roofline();
 void add_step();
+void add_combinations(const Model &model); /* of step */
 void add_models();
 void add_debias();
 void add_threads();
@@ -14,5 +17,6 @@ void add_walk();
 void add_overhead();
 void add_decay();
 void add_allocation();
+void add_fused();
 
 #endif

@@ -11,7 +11,7 @@
 
 // ---- small steps ----
 
-static void run_small(benchmark::State &state, const Rule &rule, glissade_isa isa) {
+static void run_small(benchmark::State &state, const SgdRule &rule, glissade_isa isa) {
     glissade_engine_options options = engine_options();
     options.threads = 1;
     options.isa = isa;
@@ -120,7 +120,7 @@ static void run_first_touch(benchmark::State &state, bool huge_pages) {
 }
 
 void add_overhead() {
-    for (const Rule &rule : {sgd(), momentum(), ewma(), nesterov()})
+    for (const SgdRule &rule : {sgd(), momentum(), ewma(), nesterov()})
         add_small("overhead/" + rule.name + "/f32/1x1000",
                   [=](benchmark::State &state) { run_small(state, rule, GLISSADE_ISA_AUTO); });
 #define GLS_ISA(name, isa)                                                                                   \

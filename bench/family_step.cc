@@ -2,23 +2,24 @@
 // step/*: the step of each rule on each model, beside the read-only floor. step_zero/*: with the gradients
 // zeroed in the step, beside the step without. models/*: many tensors beside one array of as many elements.
 #include "families.h"
-#include "walks.h"
+#include "floors.h"
 #include "measure.h"
+#include "walks.h"
 
-static void run_step(benchmark::State &state, const Model &model, const Rule &rule) {
+static void run_step(benchmark::State &state, const Model &model, const SgdRule &rule) {
     const Engine engine;
     Subject subject(engine, arrays_for(engine, model), rule.options);
     subject.settle();
-    const Walk floor = best_read(engine, subject);
+    const Floor floor = best_floor(engine, subject);
     const Samples samples = interleave(
-        state, [&] { subject.step(); }, [&] { read_pass(subject, floor.walk); });
+        state, [&] { subject.step(); }, [&] { floor.read(subject); });
     report_step(state, samples.first, subject.report());
     report_ratio(state, "of_floor", ratio_interval(samples.second, samples.first));
     state.counters["floor_ms"] = median(samples.second) * 1e3;
     state.SetLabel("floor: " + floor.name);
 }
 
-static void run_step_zero(benchmark::State &state, const Model &model, const Rule &rule) {
+static void run_step_zero(benchmark::State &state, const Model &model, const SgdRule &rule) {
     const Engine engine;
     Subject subject(engine, arrays_for(engine, model), rule.options);
     subject.arrays().spoilt = true;
@@ -31,13 +32,17 @@ static void run_step_zero(benchmark::State &state, const Model &model, const Rul
 }
 
 void add_step() {
+    const std::vector<SgdRule> rules = {sgd(), momentum(), ewma(), nesterov(), ewma_deferred()};
     // Each model's benchmarks together: its arrays are filled once.
     const Model models[] = {gpt2_124m(), resnet50(), bert_large(), flat_124m(), equal_tensors(10000, 1000)};
     for (const Model &model : models) {
-        for (const Rule &rule : {sgd(), momentum(), ewma(), nesterov(), ewma_deferred()})
-            add_paired("step/" + rule.name + "/f32/" + model.name, pairs_for(model),
-                       [=](benchmark::State &state) { run_step(state, model, rule); });
-        for (const Rule &rule : {sgd(), momentum()})
+        if (model.name == gpt2_124m().name)
+            add_combinations(model);
+        else
+            for (const SgdRule &rule : rules)
+                add_paired("step/" + rule.name + "/f32/" + model.name, pairs_for(model),
+                           [=](benchmark::State &state) { run_step(state, model, rule); });
+        for (const SgdRule &rule : {sgd(), momentum()})
             add_paired("step_zero/" + rule.name + "/f32/" + model.name, pairs_for(model),
                        [=](benchmark::State &state) { run_step_zero(state, model, rule); });
     }

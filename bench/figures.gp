@@ -40,15 +40,29 @@ if (kind eq "threads") {
     plot data using 1:2:3:4 skip 1 with yerrorlines linetype 1 linewidth 2 pointtype 7
 } else {
     set style data histograms
+    set arrow from graph 0, first 1 to graph 1, first 1 nohead linecolor rgb grey
+    if (kind ne "of_floor") {
+        set xtics rotate by -30
+    }
     if (kind eq "of_floor") {
         set title "Share of the read-only floor: time to read all arrays / time of a step"
         set ylabel "of_floor" noenhanced
-        set arrow from graph 0, first 1 to graph 1, first 1 nohead linecolor rgb grey
-    } else {
+    }
+    if (kind eq "rules") {
+        set title "A step of each rule, in steps of momentum (float, GPT-2 124M)"
+        set ylabel "of_momentum" noenhanced
+    }
+    if (kind eq "formats") {
+        set title "A step in each number format, in steps of momentum in float (GPT-2 124M)"
+        set ylabel "of_momentum" noenhanced
+    }
+    if (kind eq "fused") {
+        set title "A step that does more, in bare steps (float, GPT-2 124M)"
+        set ylabel "of_step" noenhanced
+    }
+    if (kind eq "debias") {
         set title "A step with debiasing, in steps without it (momentum)"
         set ylabel "of_none" noenhanced
-        set xtics rotate by -30
-        set arrow from graph 0, first 1 to graph 1, first 1 nohead linecolor rgb grey
     }
     plot for [i = 0:series - 1] data using (column(2 + 3 * i)):(column(3 + 3 * i)):(column(4 + 3 * i)):xtic(1) \
         title columnheader(2 + 3 * i) noenhanced

@@ -12,6 +12,8 @@ extern "C" {
 #include "inside.h"
 #include "kernel.h"
 #include "loops.h"
+#include "naive.h"
+#include "reads.h"
 #include "sgd.h"
 #include "team.h"
 #include "tuner.h"
@@ -20,14 +22,23 @@ extern "C" {
 
 /* The suite's own loops, as fast as this machine takes them. Asked once: each question to the CPU leaves a
  * virtual machine, for 20 us and more. */
-inline const bench_loops &best_loops() {
+inline bool best_is_avx2() {
+    static const bool is = glissade_isa_available(GLISSADE_ISA_AVX2);
+    return is;
+}
 #if defined(__x86_64__)
-    static const bench_loops &best =
-        glissade_isa_available(GLISSADE_ISA_AVX2) ? bench_loops_avx2 : bench_loops_baseline;
-    return best;
+#define BENCH_BEST(table) (best_is_avx2() ? table##_avx2 : table##_baseline)
 #else
-    return bench_loops_baseline;
+#define BENCH_BEST(table) table##_baseline
 #endif
+inline const bench_loops &best_loops() {
+    return BENCH_BEST(bench_loops);
+}
+inline const bench_reads &best_reads() {
+    return BENCH_BEST(bench_reads);
+}
+inline const bench_naive &best_naive() {
+    return BENCH_BEST(bench_naive);
 }
 
 #endif

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The loops of loops.h, in plain C that the compiler vectorises, walked by the library's own walk. The build
- * defines BENCH_LOOPS, the name of the table, for each set of compiler flags.
+ * defines BENCH_ISA for each set of compiler flags.
  */
 #include "loops.h"
 
+#include "own.h"
+
 /* What the walk hands to a loop at once: a cache line, whatever the vectors. */
+typedef float vf_element;
 enum { VF_LANES = 16 };
 
 #include "walk.h"
@@ -70,4 +73,5 @@ static void materialise(float *restrict p, const float *restrict g, float *restr
     EACH(n, p[j] -= rate * average[j]);
 }
 
-const bench_loops BENCH_LOOPS = {.copy = copy, .touch = touch, .divide = divide, .materialise = materialise};
+const bench_loops BENCH_OWN(bench_loops) = {
+    .copy = copy, .touch = touch, .divide = divide, .materialise = materialise};

@@ -46,6 +46,7 @@ bool has_option(int argc, char **argv, const std::string &option) {
 void add_families() {
     add_roofline();
     add_step();
+    add_fused();
     add_models();
     add_debias();
     add_threads();

@@ -78,6 +78,23 @@ Samples interleave(benchmark::State &state, const Action &first, const Action &s
     return samples;
 }
 
+Turns take_turns(benchmark::State &state, const std::vector<Action> &actions, const Action &before) {
+    Turns turns(actions.size());
+    const auto run = [&](size_t i) {
+        if (before)
+            before();
+        return seconds_of(actions[i]);
+    };
+    for (size_t i = 0; i < 2 * actions.size(); i++)
+        run(i % actions.size());
+    for (auto _ : state) {
+        for (size_t i = 0; i < actions.size(); i++)
+            turns[i].push_back(run(i));
+        state.SetIterationTime(turns[0].back());
+    }
+    return turns;
+}
+
 // ---- reporting ----
 
 void report_ratio(benchmark::State &state, const std::string &name, const Interval &ratio) {
@@ -100,6 +117,9 @@ void report_time(benchmark::State &state, const std::vector<double> &seconds, do
 void report_step(benchmark::State &state, const std::vector<double> &seconds,
                  const glissade_step_report &report) {
     report_time(state, seconds, static_cast<double>(report.elements), static_cast<double>(report.bytes));
+    if (report.elements)
+        state.counters["bytes_per_parameter"] =
+            static_cast<double>(report.bytes) / static_cast<double>(report.elements);
     state.counters["streams"] = report.streams;
     state.counters["team"] = report.threads;
 }

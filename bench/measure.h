@@ -52,6 +52,17 @@ struct Samples {
  */
 Samples interleave(benchmark::State &state, const Action &first, const Action &second, int repeats = 1);
 
+/* Seconds of each action, turn by turn. */
+using Turns = std::vector<std::vector<double>>;
+
+/*
+ * Runs all actions in this order, again and again, once each per iteration of the state; the benchmark's own time is
+ * the first's. What ran just before leaves something of its arrays in the cache, so each action always follows the
+ * same other one: neighbours, and the last and the first, should work on arrays of their own. `before`, if there is
+ * one, runs untimed before each. All run twice before, untimed.
+ */
+Turns take_turns(benchmark::State &state, const std::vector<Action> &actions, const Action &before = nullptr);
+
 double seconds_of(const Action &action, int repeats = 1);
 
 /* ---- reporting ---- */

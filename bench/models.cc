@@ -16,14 +16,16 @@ namespace {
 
 class Builder {
   public:
-    explicit Builder(const std::string &name) : model{name, {}} {
+    explicit Builder(const std::string &name) : model{name, {}, {}} {
     }
 
     void tensor(std::initializer_list<size_t> shape) {
         size_t length = 1;
         for (const size_t side : shape)
             length *= side;
+        const size_t rows = *shape.begin();
         model.lengths.push_back(length);
+        model.columns.push_back(shape.size() > 1 && rows > 1 ? length / rows : 0);
     }
 
     // A weight and a bias: of a matrix product, or of a normalisation (inputs 1).
@@ -118,11 +120,11 @@ Model bert_large() {
 }
 
 Model equal_tensors(size_t count, size_t length) {
-    return {std::to_string(count) + "x" + std::to_string(length), std::vector<size_t>(count, length)};
+    return {std::to_string(count) + "x" + std::to_string(length), std::vector<size_t>(count, length), {}};
 }
 
 Model flat(const std::string &name, size_t length) {
-    return {name, {length}};
+    return {name, {length}, {}};
 }
 
 Model flat_124m() {

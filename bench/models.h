@@ -10,6 +10,7 @@
 struct Model {
     std::string name; /* as in the benchmarks' names */
     std::vector<size_t> lengths;
+    std::vector<size_t> columns; /* of the tensors that are matrices, 0 of others; empty: none is */
 
     size_t elements() const;
 };

@@ -45,34 +45,44 @@ double seconds_of(const Run &run) {
                : run.GetAdjustedRealTime() / benchmark::GetTimeUnitMultiplier(run.time_unit);
 }
 
-// The counter that has bounds; "" without one.
-std::string ratio_name(const Run &run) {
+// The counters that have bounds: that which has the column, then the others.
+std::vector<std::string> ratio_names(const Run &run) {
+    std::vector<std::string> names;
     for (const auto &counter : run.counters)
         if (run.counters.count(counter.first + "_lo") && run.counters.count(counter.first + "_hi"))
-            return counter.first;
-    return "";
+            names.push_back(counter.first);
+    for (const char *main : {"of_floor", "of_step"})
+        std::stable_partition(names.begin(), names.end(),
+                              [main](const std::string &name) { return name == main; });
+    return names;
 }
 
-std::string ratio_text(const Run &run) {
-    const std::string name = ratio_name(run);
-    if (name.empty())
-        return "";
+std::string ratio_text(const Run &run, const std::string &name) {
     const auto value = [&](const char *suffix) { return run.counters.find(name + suffix)->second.value; };
     return text_of("%-11s %6.3f [%.3f, %.3f]", name.c_str(), value(""), value("_lo"), value("_hi"));
 }
 
+std::string main_ratio(const Run &run) {
+    const std::vector<std::string> names = ratio_names(run);
+    return names.empty() ? "" : ratio_text(run, names.front());
+}
+
 // The counters that have no column.
 std::string notes_text(const Run &run) {
-    const std::string ratio = ratio_name(run);
-    const std::set<std::string> shown = {
-        "median_ms",   "bytes_per_second", "parameters_per_second", "items_per_second", "team", ratio,
-        ratio + "_lo", ratio + "_hi"};
+    const std::vector<std::string> ratios = ratio_names(run);
+    std::set<std::string> shown = {"median_ms", "bytes_per_second", "parameters_per_second",
+                                   "items_per_second", "team"};
     std::string notes;
+    for (size_t i = 0; i < ratios.size(); i++) {
+        shown.insert({ratios[i], ratios[i] + "_lo", ratios[i] + "_hi"});
+        if (i > 0)
+            notes += (notes.empty() ? "" : "  ") + ratio_text(run, ratios[i]);
+    }
     // What is timed by the loop as a whole has no median to leave out when others had the CPU; its CPU time
     // does.
     if (!run.counters.count("median_ms"))
-        notes = "CPU time " +
-                time_text(run.GetAdjustedCPUTime() / benchmark::GetTimeUnitMultiplier(run.time_unit));
+        notes += (notes.empty() ? "CPU time " : "  CPU time ") +
+                 time_text(run.GetAdjustedCPUTime() / benchmark::GetTimeUnitMultiplier(run.time_unit));
     for (const auto &counter : run.counters)
         if (!shown.count(counter.first))
             notes +=
@@ -115,7 +125,7 @@ void TableReporter::ReportRuns(const std::vector<Run> &runs) {
         else
             out << text_of("%9s %7s %7s  %-33s ", time_text(seconds_of(run)).c_str(),
                            giga_text(run, "bytes_per_second").c_str(),
-                           giga_text(run, "parameters_per_second").c_str(), ratio_text(run).c_str())
+                           giga_text(run, "parameters_per_second").c_str(), main_ratio(run).c_str())
                 << notes_text(run);
         out << std::endl; // a run takes minutes, and its reader waits
     }

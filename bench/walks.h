@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Ways to walk the arrays: those to try, the one that reads them fastest (the floor of every step), and the
- * one that the library settles on.
- */
+/* Ways to walk arrays of floats: those to try, and the one that the library settles on. */
 #ifndef BENCH_WALKS_H
 #define BENCH_WALKS_H
 
@@ -19,11 +16,8 @@ struct Walk {
 /* Straight without and with prefetching, then so many pages in turn. */
 std::vector<Walk> walks(const std::vector<size_t> &streams);
 
-/* Reads every array of the subject once, on its team, each thread what it owns in a step. */
+/* Reads every array of a subject of floats once, on its team, each thread what it owns in a step. */
 void read_pass(const Subject &subject, const gls_walk &walk);
-
-/* The walk that read fastest when each was tried in turn; remembered by model, arrays, threads and ISA. */
-Walk best_read(const Engine &engine, const Subject &subject);
 
 /*
  * Every default, but streams fixed to what the library finds for this model; remembered. For benchmarks that

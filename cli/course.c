@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 const char *schedule_name(size_t place) {
-    static const char *const names[] = {[SCHEDULE_LINEAR] = "linear",       [SCHEDULE_CONSTANT] = "constant",
-                                        [SCHEDULE_COSINE] = "cosine",       [SCHEDULE_ONE_CYCLE] = "one-cycle",
-                                        [SCHEDULE_WSD] = "wsd",             [SCHEDULE_COUNT] = NULL};
+    static const char *const names[] = {
+        [SCHEDULE_LINEAR] = "linear",       [SCHEDULE_CONSTANT] = "constant", [SCHEDULE_COSINE] = "cosine",
+        [SCHEDULE_ONE_CYCLE] = "one-cycle", [SCHEDULE_WSD] = "wsd",           [SCHEDULE_COUNT] = NULL};
     return names[place < SCHEDULE_COUNT ? place : SCHEDULE_COUNT];
 }
 

@@ -6,12 +6,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum schedule { SCHEDULE_LINEAR, SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_ONE_CYCLE, SCHEDULE_WSD, SCHEDULE_COUNT };
+enum schedule {
+    SCHEDULE_LINEAR,
+    SCHEDULE_CONSTANT,
+    SCHEDULE_COSINE,
+    SCHEDULE_ONE_CYCLE,
+    SCHEDULE_WSD,
+    SCHEDULE_COUNT
+};
 
 struct course {
     enum schedule schedule;
-    double learning_rate, final_rate; /* final_rate: share of it that is left at the end, where a schedule falls */
-    uint64_t warm_up, steps;          /* the first warm_up steps rise to what the schedule says */
+    double learning_rate;
+    double final_rate;       /* share of it that is left at the end, where a schedule falls */
+    uint64_t warm_up, steps; /* the first warm_up steps rise to what the schedule says */
 };
 
 /* "linear", ...; NULL from SCHEDULE_COUNT on. */

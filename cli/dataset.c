@@ -95,8 +95,9 @@ bool dataset_options_agree(const char *command, const char *folder, bool synthet
 
 void dataset_note_replacement(const struct dataset *dataset, bool synthetic, const char *who) {
     if (dataset->synthetic && !synthetic)
-        fprintf(stderr,
-                "glissade: note: Fashion-MNIST is not installed (Debian package dataset-fashion-mnist); %s the "
-                "built-in synthetic set instead\n",
-                who);
+        fprintf(
+            stderr,
+            "glissade: note: Fashion-MNIST is not installed (Debian package dataset-fashion-mnist); %s the "
+            "built-in synthetic set instead\n",
+            who);
 }

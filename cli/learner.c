@@ -48,8 +48,8 @@ static enum exit_code create_arrays(struct learner *learner, bool bf16) {
                   {&learner->half_gradients, halves}};
     glissade_error error;
     for (size_t i = 0; i < (bf16 ? 4 : 2); ++i) {
-        glissade_status status = glissade_arrays_create(learner->optimizer, wanted[i].lengths, count,
-                                                        wanted[i].arrays, &error);
+        glissade_status status =
+            glissade_arrays_create(learner->optimizer, wanted[i].lengths, count, wanted[i].arrays, &error);
         if (status != GLISSADE_STATUS_OK)
             return report_status(learner, status, error.message);
     }

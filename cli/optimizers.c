@@ -37,8 +37,14 @@ RULE_CALLS(lars)
 RULE_CALLS(lamb)
 RULE_CALLS(rprop)
 RULE_CALLS(asgd)
+RULE_CALLS(adafactor)
 
 /* ---- what is more than a default ---- */
+
+static void begin_sgd_with_momentum(union rule_options *options, double learning_rate, double weight_decay) {
+    begin_sgd(options, learning_rate, weight_decay);
+    options->sgd.momentum = 0.9;
+}
 
 static void adjust_sgd(union rule_options *options, const struct hyperparameters *settled, uint64_t steps) {
     (void)steps;
@@ -52,16 +58,23 @@ static void adjust_adam(union rule_options *options, const struct hyperparameter
     options->adam.decay = GLISSADE_DECAY_COUPLED;
 }
 
-static void adjust_amsgrad(union rule_options *options, const struct hyperparameters *settled, uint64_t steps) {
+static void adjust_amsgrad(union rule_options *options, const struct hyperparameters *settled,
+                           uint64_t steps) {
     adjust_adam(options, settled, steps);
     options->adam.amsgrad = true;
 }
 
-/* As the paper does, which finds the start unstable without. */
+/*
+ * The paper warms up for as many steps as there will be, since the start is unstable without, and its slow average, of
+ * 10,000 steps, is for runs that are many times longer. In a run of 3,910 steps most of that average is of weights long
+ * left behind (87.3 % of the held-out images right, 89.8 % with one of 1,000 steps): it is to last a fifth of the run.
+ */
 static void adjust_ademamix(union rule_options *options, const struct hyperparameters *settled,
                             uint64_t steps) {
-    (void)settled;
-    options->ademamix.warmup = steps;
+    glissade_ademamix_options *ademamix = &options->ademamix;
+    double fifth = 1.0 - 5.0 / (double)steps;
+    ademamix->warmup = steps;
+    ademamix->beta3 = fmin(ademamix->beta3, fmax(settled->momentum, fifth));
 }
 
 /* The default would begin the mean after a million steps, long after the end: it is of the second half. */
@@ -72,36 +85,38 @@ static void adjust_asgd(union rule_options *options, const struct hyperparameter
 
 /* ---- the table ---- */
 
-#define RULE(rule) .begin = begin_##rule, .add = add_##rule
+#define RULE(rule)       .begin = begin_##rule, .add = add_##rule
 #define AT(rule, member) offsetof(glissade_##rule##_options, member)
-/* Adam and its relatives: averages of gradients and of their squares. */
+/* Adam and its relatives: averages of gradients and of their squares. The two calls last, as they are before the rate. */
 #define RULE_OF_MOMENTS(rule)                                                                                \
-    RULE(rule), .momentum = AT(rule, beta1), .beta2 = AT(rule, beta2), .eps = AT(rule, eps)
+    .momentum = AT(rule, beta1), .beta2 = AT(rule, beta2), .eps = AT(rule, eps), RULE(rule)
 
 static const struct optimizer optimizers[] = {
-    {"sgd", "SGD", RULE(sgd), 0.3, .momentum = AT(sgd, momentum), .adjust = adjust_sgd},
-    {"adam", "Adam", RULE_OF_MOMENTS(adam), 0.001, .adjust = adjust_adam},
-    {"adamw", "AdamW", RULE_OF_MOMENTS(adam), 0.001, 0.01},
-    {"amsgrad", "AMSGrad", RULE_OF_MOMENTS(adam), 0.001, .adjust = adjust_amsgrad},
-    {"nadam", "NAdam", RULE_OF_MOMENTS(nadam), 0.001},
-    {"radam", "RAdam", RULE_OF_MOMENTS(radam), 0.001},
-    {"adamax", "Adamax", RULE_OF_MOMENTS(adamax), 0.002},
-    {"adagrad", "Adagrad", RULE(adagrad), 0.01, .eps = AT(adagrad, eps)},
+    {"sgd", "SGD", begin_sgd_with_momentum, add_sgd, 0.3, .momentum = AT(sgd, momentum),
+     .adjust = adjust_sgd},
+    {"adam", "Adam", RULE_OF_MOMENTS(adam), 0.002, .adjust = adjust_adam},
+    {"adamw", "AdamW", RULE_OF_MOMENTS(adam), 0.002, 0.01},
+    {"amsgrad", "AMSGrad", RULE_OF_MOMENTS(adam), 0.004, .adjust = adjust_amsgrad},
+    {"nadam", "NAdam", RULE_OF_MOMENTS(nadam), 0.004},
+    {"radam", "RAdam", RULE_OF_MOMENTS(radam), 0.008},
+    {"adamax", "Adamax", RULE_OF_MOMENTS(adamax), 0.016},
+    {"adagrad", "Adagrad", RULE(adagrad), 0.03, .eps = AT(adagrad, eps)},
     {"adadelta", "Adadelta", RULE(adadelta), 1.0, .beta2 = AT(adadelta, rho), .eps = AT(adadelta, eps)},
     {"rmsprop", "RMSprop", RULE(rmsprop), 0.001, .momentum = AT(rmsprop, momentum),
      .beta2 = AT(rmsprop, alpha), .eps = AT(rmsprop, eps)},
-    {"lion", "Lion", RULE(lion), 0.0001, .momentum = AT(lion, beta1), .beta2 = AT(lion, beta2)},
+    {"lion", "Lion", RULE(lion), 0.0003, .momentum = AT(lion, beta1), .beta2 = AT(lion, beta2)},
     {"ademamix", "AdEMAMix", RULE_OF_MOMENTS(ademamix), 0.001, .adjust = adjust_ademamix},
-    {"adopt", "ADOPT", RULE_OF_MOMENTS(adopt), 0.001},
-    {"schedule-free-sgd", "schedule-free SGD", RULE(schedule_free_sgd), 1.0, .schedule = SCHEDULE_CONSTANT,
+    {"adopt", "ADOPT", RULE_OF_MOMENTS(adopt), 0.002},
+    {"schedule-free-sgd", "schedule-free SGD", RULE(schedule_free_sgd), 0.5, .schedule = SCHEDULE_CONSTANT,
      .momentum = AT(schedule_free_sgd, beta), .full_states = 1, .evaluation = EVALUATE_POINT},
-    {"schedule-free-adamw", "schedule-free AdamW", RULE_OF_MOMENTS(schedule_free_adamw), 0.0025,
+    {"schedule-free-adamw", "schedule-free AdamW", RULE_OF_MOMENTS(schedule_free_adamw), 0.005,
      .schedule = SCHEDULE_CONSTANT, .full_states = 1, .evaluation = EVALUATE_POINT},
     {"qhm", "QHM", RULE(qhm), 0.3, .momentum = AT(qhm, beta)},
-    {"lars", "LARS", RULE(lars), 1.0, 1e-4, .momentum = AT(lars, momentum), .eps = AT(lars, eps)},
-    {"lamb", "LAMB", RULE_OF_MOMENTS(lamb), 0.01, 0.01},
+    {"lars", "LARS", RULE(lars), 3.0, 1e-4, .momentum = AT(lars, momentum), .eps = AT(lars, eps)},
+    {"lamb", "LAMB", RULE_OF_MOMENTS(lamb), 0.006, 0.01},
+    {"adafactor", "Adafactor", RULE(adafactor), 0.03, .full_states = 1},
     {"rprop", "Rprop", RULE(rprop), 0.001, .batch_size = 1000000, .epochs = 100, .full_states = 2},
-    {"asgd", "ASGD", RULE(asgd), 0.1, .schedule = SCHEDULE_CONSTANT, .full_states = 1,
+    {"asgd", "ASGD", RULE(asgd), 0.3, .schedule = SCHEDULE_CONSTANT, .full_states = 1,
      .evaluation = EVALUATE_STATE, .adjust = adjust_asgd},
 };
 
@@ -180,8 +195,6 @@ bool optimizer_settle(const struct optimizer *optimizer, const char *command, st
         given->weight_decay = optimizer->weight_decay;
     union rule_options defaults;
     optimizer->begin(&defaults, given->learning_rate, given->weight_decay);
-    if (optimizer_is_sgd(optimizer))
-        defaults.sgd.momentum = 0.9;
     settle_number(&defaults, optimizer->momentum, &given->momentum);
     settle_number(&defaults, optimizer->beta2, &given->beta2);
     settle_number(&defaults, optimizer->eps, &given->eps);

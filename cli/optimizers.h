@@ -34,9 +34,9 @@ struct optimizer {
     learner_add *add;
     double learning_rate, weight_decay; /* defaults, as are schedule, batch_size and epochs */
     enum schedule schedule;
-    uint64_t batch_size, epochs;  /* 0: what is usual */
-    size_t momentum, beta2, eps;  /* offsets of what stands for them; 0: nothing does */
-    uint32_t full_states;         /* arrays of state that have no other format, a bit each */
+    uint64_t batch_size, epochs; /* 0: what is usual */
+    size_t momentum, beta2, eps; /* offsets of what stands for them; 0: nothing does */
+    uint32_t full_states;        /* arrays of state that have no other format, a bit each */
     enum evaluation evaluation;
     /* What else an optimizer is made of; NULL: nothing. */
     void (*adjust)(union rule_options *options, const struct hyperparameters *given, uint64_t steps);
@@ -61,6 +61,7 @@ union rule_options {
     glissade_lamb_options lamb;
     glissade_rprop_options rprop;
     glissade_asgd_options asgd;
+    glissade_adafactor_options adafactor;
 };
 
 /* NULL after the last; the first is SGD. */

@@ -15,9 +15,21 @@ const struct command train_command = {
     .summary = "train a small network on Fashion-MNIST with the library's updates",
     .description =
         "Trains a 784-256-10 ReLU network with softmax cross-entropy on Fashion-MNIST. Matrix products are\n"
-        "CBLAS's; every update of a parameter is the library's SGD, by default with a debiased "
-        "exponentially\n"
-        "weighted moving average of the gradients.\n"
+        "CBLAS's; every update of a parameter is the library's: --optimizer says by which rule. The default\n"
+        "is SGD with a debiased exponentially weighted moving average of the gradients. Each optimizer has "
+        "a\n"
+        "learning rate of its own, chosen for these data.\n"
+        "\n"
+        "Tested are the parameters; of the schedule-free optimizers their point of evaluation, and of asgd "
+        "the\n"
+        "mean over the second half of the run. rprop wants whole batches: it takes all images at once, and "
+        "100\n"
+        "epochs.\n"
+        "\n"
+        "With --bf16 parameters and gradients are bf16, and the parameters keep what they lack of a float\n"
+        "apart. Matrix products stay float, on exact copies. --state is about the optimizer's own arrays, "
+        "those\n"
+        "that may have other formats than float; q8 leaves alone what has less than 256 elements.\n"
         "\n"
         "Data: --data, or else datasets/fashion-mnist below each folder of XDG_DATA_DIRS (Debian's package\n"
         "dataset-fashion-mnist installs it there). If that folder does not exist, a small built-in "
@@ -36,9 +48,10 @@ const struct command train_command = {
 
 struct train_options {
     struct train_settings settings;
+    size_t optimizer, schedule, state; /* places in their lists */
     const char *folder;
     double target;
-    bool no_debias, synthetic, json, quiet;
+    bool synthetic, json, quiet;
 };
 
 struct train_summary {
@@ -52,22 +65,47 @@ static const char *data_name(const struct dataset *dataset) {
     return dataset->synthetic ? "synthetic" : "idx";
 }
 
-static void print_heading(FILE *out, const struct trainer *trainer) {
+/* In the order of glissade_state_format. */
+static const char *state_name(size_t place) {
+    static const char *const names[] = {"full", "bf16", "bf16-stochastic", "q8", NULL};
+    return names[place < 4 ? place : 4];
+}
+
+static void print_rule(FILE *out, const struct trainer *trainer) {
     const struct train_settings *settings = &trainer->settings;
+    const struct hyperparameters *numbers = &settings->hyperparameters;
+    char course[128];
+    course_describe(&trainer->course, course, sizeof course);
+    fprintf(out, "rule: %s, %s, ", settings->optimizer->title, course);
+    if (!isnan(numbers->momentum))
+        fprintf(out, "momentum %g, ", numbers->momentum);
+    if (!isnan(numbers->beta2))
+        fprintf(out, "beta2 %g, ", numbers->beta2);
+    if (!isnan(numbers->dampening))
+        fprintf(out, "dampening %g, %sdebiased%s, ", numbers->dampening, numbers->debias ? "" : "not ",
+                numbers->nesterov ? ", Nesterov" : "");
+    fprintf(out, "weight decay %g; batch of %" PRIu64 ", seed %" PRIu64, numbers->weight_decay,
+            settings->batch_size, settings->seed);
+    if (settings->clip_norm > 0.0)
+        fprintf(out, "; clipped to the norm %g", settings->clip_norm);
+    if (settings->bf16)
+        fprintf(out, "; bf16 parameters with a split master, bf16 gradients");
+    if (settings->states != GLISSADE_STATE_FULL)
+        fprintf(out, "; state %s", state_name(settings->states));
+    fputc('\n', out);
+}
+
+static void print_heading(FILE *out, const struct trainer *trainer) {
     const struct dataset *dataset = trainer->dataset;
     char cores[256];
-    blas_describe(trainer->info.threads, cores, sizeof cores);
+    blas_describe(trainer->learner.info.threads, cores, sizeof cores);
     if (dataset->synthetic)
         fprintf(out, "data: synthetic (built in)");
     else
         fprintf(out, "data: %s", dataset->folder);
     fprintf(out, "; %zu training and %zu test images\n", dataset->train.count, dataset->test.count);
     fprintf(out, "cores: %s\n", cores);
-    fprintf(out, "rule: SGD, learning rate %g falling to %g, momentum %g, dampening %g, %sdebiased%s, ",
-            settings->learning_rate, settings->learning_rate * settings->final_rate, settings->momentum,
-            settings->dampening, settings->debias ? "" : "not ", settings->nesterov ? ", Nesterov" : "");
-    fprintf(out, "weight decay %g; batch of %" PRIu64 ", seed %" PRIu64 "\n", settings->weight_decay,
-            settings->batch_size, settings->seed);
+    print_rule(out, trainer);
     fprintf(out, "\nepoch    loss  test accuracy  seconds  in the step\n");
 }
 
@@ -91,13 +129,30 @@ static void add_epoch(struct train_summary *summary, uint64_t epoch, const struc
                                  "step_share", result->step_seconds / result->seconds));
 }
 
+/* A number, or null for one that the optimizer does not have. */
+static json_t *number_json(double number) {
+    return isnan(number) ? json_null() : json_real(number);
+}
+
 static json_t *settings_json(const struct train_settings *settings) {
-    return json_pack("{s:I, s:f, s:f, s:f, s:f, s:b, s:b, s:f, s:I, s:I}", "batch_size",
-                     (json_int_t)settings->batch_size, "learning_rate", settings->learning_rate, "final_rate",
-                     settings->final_rate, "momentum", settings->momentum, "dampening", settings->dampening,
-                     "debias", settings->debias, "nesterov", settings->nesterov, "weight_decay",
-                     settings->weight_decay, "seed", (json_int_t)settings->seed, "epochs",
-                     (json_int_t)settings->epochs);
+    const struct hyperparameters *numbers = &settings->hyperparameters;
+    json_t *document = json_pack(
+        "{s:s, s:I, s:f, s:f, s:s, s:I, s:o, s:o, s:o, s:o, s:f}", "optimizer", settings->optimizer->name,
+        "batch_size", (json_int_t)settings->batch_size, "learning_rate", numbers->learning_rate, "final_rate",
+        settings->final_rate, "schedule", schedule_name(settings->schedule), "warm_up",
+        (json_int_t)settings->warm_up, "momentum", number_json(numbers->momentum), "beta2",
+        number_json(numbers->beta2), "eps", number_json(numbers->eps), "dampening",
+        number_json(numbers->dampening), "weight_decay", numbers->weight_decay);
+    json_t *more = json_pack("{s:b, s:b, s:f, s:b, s:s, s:I, s:I}", "debias", numbers->debias, "nesterov",
+                             numbers->nesterov, "clip", settings->clip_norm, "bf16", settings->bf16, "state",
+                             state_name(settings->states), "seed", (json_int_t)settings->seed, "epochs",
+                             (json_int_t)settings->epochs);
+    bool complete = document != NULL && more != NULL && json_object_update(document, more) == 0;
+    json_decref(more);
+    if (complete)
+        return document;
+    json_decref(document);
+    return NULL;
 }
 
 /* Prints the document; the summary's list of epochs becomes part of it. */
@@ -105,19 +160,20 @@ static enum exit_code print_json(const struct trainer *trainer, const struct tra
                                  double target) {
     const struct dataset *dataset = trainer->dataset;
     char cores[256];
-    blas_describe(trainer->info.threads, cores, sizeof cores);
+    blas_describe(trainer->learner.info.threads, cores, sizeof cores);
     json_t *folder = dataset->synthetic ? json_null() : report_json_text(dataset->folder);
     json_t *goal = target > 0.0 ? json_pack("{s:f, s:b}", "accuracy", target, "reached",
                                             summary->best_accuracy >= target)
                                 : json_null();
-    return report_json(json_pack(
-        "{s:s, s:s, s:o, s:I, s:I, s:i, s:s, s:s, s:o, s:o, s:f, s:f, s:I, s:f, s:f, s:o}", "version",
-        glissade_version(), "data", data_name(dataset), "folder", folder, "train_images",
-        (json_int_t)dataset->train.count, "test_images", (json_int_t)dataset->test.count, "threads",
-        (int)trainer->info.threads, "isa", glissade_isa_name(trainer->info.isa), "cores", cores, "settings",
-        settings_json(&trainer->settings), "epochs", summary->epochs, "test_accuracy", summary->accuracy,
-        "best_accuracy", summary->best_accuracy, "best_epoch", (json_int_t)summary->best_epoch, "seconds",
-        summary->seconds, "step_share", summary->step_seconds / summary->seconds, "target", goal));
+    return report_json(
+        json_pack("{s:s, s:s, s:o, s:I, s:I, s:i, s:s, s:s, s:o, s:o, s:f, s:f, s:I, s:f, s:f, s:o}",
+                  "version", glissade_version(), "data", data_name(dataset), "folder", folder, "train_images",
+                  (json_int_t)dataset->train.count, "test_images", (json_int_t)dataset->test.count, "threads",
+                  (int)trainer->learner.info.threads, "isa", glissade_isa_name(trainer->learner.info.isa),
+                  "cores", cores, "settings", settings_json(&trainer->settings), "epochs", summary->epochs,
+                  "test_accuracy", summary->accuracy, "best_accuracy", summary->best_accuracy, "best_epoch",
+                  (json_int_t)summary->best_epoch, "seconds", summary->seconds, "step_share",
+                  summary->step_seconds / summary->seconds, "target", goal));
 }
 
 static void print_summary(FILE *out, const struct trainer *trainer, const struct train_summary *summary) {
@@ -168,9 +224,7 @@ static int train(const struct train_options *options) {
     enum exit_code exit_code = dataset_load(options->folder, options->synthetic, &dataset);
     if (exit_code != EXIT_CODE_OK)
         return exit_code;
-    if (dataset.synthetic && !options->synthetic)
-        fprintf(stderr, "glissade: note: Fashion-MNIST is not installed (Debian package "
-                        "dataset-fashion-mnist); training on the built-in synthetic set instead\n");
+    dataset_note_replacement(&dataset, options->synthetic, "training on");
     struct trainer trainer;
     exit_code = trainer_create(&trainer, &options->settings, &dataset);
     if (exit_code == EXIT_CODE_OK)
@@ -183,58 +237,78 @@ static int train(const struct train_options *options) {
 /* Fills in what depends on other options, and refuses options that exclude one another. */
 static bool settle(struct train_options *options) {
     struct train_settings *settings = &options->settings;
-    if (settings->debias && options->no_debias) {
-        report_error("train: options '--debias' and '--no-debias' exclude each other");
-        return false;
-    }
-    if (options->synthetic && options->folder != NULL) {
-        report_error("train: options '--synthetic' and '--data' exclude each other");
-        return false;
-    }
-    /* Without momentum there is no average whose bias could be removed. An explicit --debias stays, for the
-     * library to refuse with its own words. */
-    if (settings->momentum > 0.0 && !options->no_debias)
-        settings->debias = true;
-    if (isnan(settings->dampening))
-        settings->dampening = settings->momentum;
-    return true;
+    const struct optimizer *optimizer = optimizer_at(options->optimizer);
+    settings->optimizer = optimizer;
+    settings->states = (glissade_state_format)options->state;
+    settings->schedule =
+        options->schedule == SCHEDULE_COUNT ? optimizer->schedule : (enum schedule)options->schedule;
+    if (settings->batch_size == 0)
+        settings->batch_size = optimizer->batch_size > 0 ? optimizer->batch_size : 128;
+    if (settings->epochs == 0)
+        settings->epochs = optimizer->epochs > 0 ? optimizer->epochs : 10;
+    return optimizer_settle(optimizer, "train", &settings->hyperparameters) &&
+           dataset_options_agree("train", options->folder, options->synthetic);
 }
 
-int train_main(int argc, char **argv) {
-    struct train_options options = {.settings = {.threads = GLISSADE_UNSET, .dampening = NAN}};
-    struct train_settings *settings = &options.settings;
+static bool parse(int argc, char **argv, struct train_options *options, int *exit_code) {
+    struct train_settings *settings = &options->settings;
+    struct hyperparameters *numbers = &settings->hyperparameters;
     const struct option_row rows[] = {
-        option_count("batch-size", "images per step", "128", 1, 1000000, &settings->batch_size),
-        option_at_least_0("learning-rate", "of the first step", "0.3", &settings->learning_rate),
-        option_up_to_1("final-rate", "share of it left at the end, to which it falls linearly", "0",
+        option_choice("optimizer", "rule of the updates", "sgd", optimizer_name, &options->optimizer),
+        option_count("batch-size", "images per step", "128; of rprop all", 1, 1000000, &settings->batch_size),
+        option_at_least_0("learning-rate", "that the schedule begins with or rises to", "the optimizer's own",
+                          &numbers->learning_rate),
+        option_choice("schedule", "of the learning rate", "linear; constant where the optimizer needs none",
+                      schedule_name, &options->schedule),
+        option_up_to_1("final-rate", "share of it left at the end, to which linear, cosine and wsd fall", "0",
                        &settings->final_rate),
-        option_below_1("momentum", "weight of the past in the moving average of the gradients", "0.9",
-                       &settings->momentum),
-        option_below_1("dampening", "the gradient's weight in the moving average is 1 - X", "the momentum",
-                       &settings->dampening),
-        option_flag("debias", "divide by 1 - momentum^t (the default where there is momentum)",
-                    &settings->debias),
-        option_flag("no-debias", "do not", &options.no_debias),
-        option_flag("nesterov", "look ahead along the momentum", &settings->nesterov),
-        option_at_least_0("weight-decay", "times the parameter, added to the gradient", "0",
-                          &settings->weight_decay),
-        option_count("epochs", "passes over the training images", "10", 1, 100000, &settings->epochs),
+        option_count("warm-up", "steps in which the rate rises to what the schedule says", "0", 0, UINT32_MAX,
+                     &settings->warm_up),
+        option_below_1("momentum", "weight of the past in the moving average of the gradients (beta1)",
+                       "the optimizer's own; of sgd 0.9", &numbers->momentum),
+        option_below_1("beta2", "weight of the past in that of their squares; of lion, in its momentum",
+                       "the optimizer's own", &numbers->beta2),
+        option_at_least_0("eps", "what keeps a division from 0", "the optimizer's own", &numbers->eps),
+        option_below_1("dampening", "the gradient's weight in sgd's moving average is 1 - X", "the momentum",
+                       &numbers->dampening),
+        option_flag("debias", "divide sgd's by 1 - momentum^t (the default where there is momentum)",
+                    &numbers->debias),
+        option_flag("no-debias", "do not", &numbers->no_debias),
+        option_flag("nesterov", "look ahead along sgd's momentum", &numbers->nesterov),
+        option_at_least_0("weight-decay", "times the parameter; each optimizer has its way",
+                          "0; of adamw and lamb 0.01, of lars 0.0001", &numbers->weight_decay),
+        option_at_least_0("clip", "scale gradients down to this norm, of all together; 0: do not", "0",
+                          &settings->clip_norm),
+        option_flag("bf16", "parameters with a split master, and gradients, in bf16", &settings->bf16),
+        option_choice("state", "format of the optimizer's arrays", "full", state_name, &options->state),
+        option_count("epochs", "passes over the training images", "10; of rprop 100", 1, 100000,
+                     &settings->epochs),
         option_count("seed", "of the initial weights and the images' order", "1", 0, UINT32_MAX,
                      &settings->seed),
         option_count("threads", "of the step and of CBLAS", "as 'glissade info' says", 1, 65535,
                      &settings->threads),
-        option_text("data", "DIR", "folder of the four idx files, plain or .gz", &options.folder),
+        option_text("data", "DIR", "folder of the four idx files, plain or .gz", &options->folder),
         option_flag("synthetic", "use the built-in set even where Fashion-MNIST is installed",
-                    &options.synthetic),
+                    &options->synthetic),
         option_up_to_1("target", "exit with 1 unless an epoch's test accuracy reaches it", "0",
-                       &options.target),
-        option_flag("json", "print one JSON document on stdout, all else on stderr", &options.json),
-        option_flag("quiet", "print the summary only", &options.quiet),
+                       &options->target),
+        option_flag("json", "print one JSON document on stdout, all else on stderr", &options->json),
+        option_flag("quiet", "print the summary only", &options->quiet),
     };
+    return options_parse(&train_command, rows, sizeof rows / sizeof rows[0], argc, argv, exit_code);
+}
+
+int train_main(int argc, char **argv) {
+    struct train_options options = {.schedule = SCHEDULE_COUNT,
+                                    .settings = {.threads = GLISSADE_UNSET,
+                                                 .hyperparameters = {.learning_rate = NAN,
+                                                                     .weight_decay = NAN,
+                                                                     .momentum = NAN,
+                                                                     .beta2 = NAN,
+                                                                     .eps = NAN,
+                                                                     .dampening = NAN}}};
     int exit_code;
-    if (!options_parse(&train_command, rows, sizeof rows / sizeof rows[0], argc, argv, &exit_code))
+    if (!parse(argc, argv, &options, &exit_code))
         return exit_code;
-    if (!settle(&options))
-        return EXIT_CODE_USAGE;
-    return train(&options);
+    return settle(&options) ? train(&options) : EXIT_CODE_USAGE;
 }

@@ -5,156 +5,131 @@
  */
 #include "trainer.h"
 
-#include "blas.h"
-
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum {
-    TEST_BATCH = 500,
-    STREAM_WEIGHTS = 1, /* streams of the seed */
-    STREAM_ORDER = 2
-};
-
-static enum exit_code report_memory(void) {
-    report_error("train: out of memory");
-    return EXIT_CODE_FAILED;
-}
-
-static enum exit_code create_arrays(struct trainer *trainer) {
-    struct network *network = &trainer->network;
-    glissade_error error;
-    glissade_status status = glissade_arrays_create(trainer->optimizer, network->lengths,
-                                                    network->tensor_count, &trainer->parameters, &error);
-    if (status == GLISSADE_STATUS_OK)
-        status = glissade_arrays_create(trainer->optimizer, network->lengths, network->tensor_count,
-                                        &trainer->gradients, &error);
-    if (status != GLISSADE_STATUS_OK) {
-        report_error("train: %s", error.message);
-        return report_exit_code(status);
-    }
-    for (size_t i = 0; i < network->tensor_count; ++i) {
-        network->parameters[i] = glissade_arrays_get(trainer->parameters, i);
-        network->gradients[i] = glissade_arrays_get(trainer->gradients, i);
-    }
-    return EXIT_CODE_OK;
-}
-
-static enum exit_code add_group(struct trainer *trainer) {
-    const struct network *network = &trainer->network;
-    glissade_tensor tensors[TENSORS_MAXIMUM];
-    for (size_t i = 0; i < network->tensor_count; ++i) {
-        glissade_tensor_init(&tensors[i], sizeof tensors[i]);
-        tensors[i].parameter = network->parameters[i];
-        tensors[i].gradient = network->gradients[i];
-        tensors[i].length = network->lengths[i];
-    }
-    glissade_sgd_options options;
-    glissade_sgd_options_init(&options, sizeof options);
-    options.learning_rate = trainer->settings.learning_rate;
-    options.momentum = trainer->settings.momentum;
-    options.dampening = trainer->settings.dampening;
-    options.weight_decay = trainer->settings.weight_decay;
-    options.nesterov = trainer->settings.nesterov;
-    options.debias = trainer->settings.debias;
-    glissade_status status = glissade_optimizer_add_sgd(trainer->optimizer, tensors, network->tensor_count,
-                                                        &options, &trainer->group);
-    if (status != GLISSADE_STATUS_OK)
-        return report_optimizer("train", trainer->optimizer, status);
-    return EXIT_CODE_OK;
-}
-
-static enum exit_code create_optimizer(struct trainer *trainer) {
-    enum exit_code exit_code =
-        report_engine_create((uint32_t)trainer->settings.threads, GLISSADE_UNSET, &trainer->engine);
-    if (exit_code != EXIT_CODE_OK)
-        return exit_code;
-    glissade_error error;
-    glissade_status status = glissade_optimizer_create(trainer->engine, &trainer->optimizer, &error);
-    if (status != GLISSADE_STATUS_OK) {
-        report_error("train: %s", error.message);
-        return report_exit_code(status);
-    }
-    trainer->info.size = sizeof trainer->info;
-    status = glissade_engine_get_info(trainer->engine, &trainer->info);
-    if (status != GLISSADE_STATUS_OK) {
-        report_error("train: the engine cannot be inspected: %s", glissade_status_text(status));
-        return report_exit_code(status);
-    }
-    exit_code = create_arrays(trainer);
-    return exit_code == EXIT_CODE_OK ? add_group(trainer) : exit_code;
-}
+enum { TEST_BATCH = 500 };
 
 enum exit_code trainer_create(struct trainer *trainer, const struct train_settings *settings,
                               const struct dataset *dataset) {
-    memset(trainer, 0, sizeof *trainer);
-    trainer->settings = *settings;
-    trainer->dataset = dataset;
-    if (trainer->settings.batch_size > dataset->train.count)
-        trainer->settings.batch_size = dataset->train.count;
-    size_t capacity = trainer->settings.batch_size > TEST_BATCH ? trainer->settings.batch_size : TEST_BATCH;
-    trainer->order = malloc(dataset->train.count * sizeof *trainer->order);
-    if (!network_create(&trainer->network, &network_mlp, capacity) || trainer->order == NULL)
-        return report_memory();
-
-    enum exit_code exit_code = create_optimizer(trainer);
-    if (exit_code != EXIT_CODE_OK)
-        return exit_code;
-    blas_set_threads(trainer->info.threads);
-    struct random_source weights;
-    random_seed(&weights, settings->seed, STREAM_WEIGHTS);
-    network_initialise(&trainer->network, &weights);
-    network_normalise(&trainer->network, &dataset->train);
-    random_seed(&trainer->shuffle, settings->seed, STREAM_ORDER);
-    for (size_t i = 0; i < dataset->train.count; ++i)
-        trainer->order[i] = (uint32_t)i;
-    return EXIT_CODE_OK;
+    *trainer = (struct trainer){.settings = *settings, .dataset = dataset};
+    const struct optimizer *optimizer = settings->optimizer;
+    uint64_t images = dataset->train.count, batch_size = settings->batch_size;
+    batch_size = batch_size < images ? batch_size : images;
+    trainer->settings.batch_size = batch_size;
+    trainer->course = (struct course){.schedule = settings->schedule,
+                                      .learning_rate = settings->hyperparameters.learning_rate,
+                                      .final_rate = settings->final_rate,
+                                      .warm_up = settings->warm_up,
+                                      .steps = settings->epochs * ((images + batch_size - 1) / batch_size)};
+    union rule_options options;
+    optimizer_configure(optimizer, &settings->hyperparameters, trainer->course.steps, &options);
+    const struct learner_settings learner = {
+        .command = "train",
+        .plan = &network_mlp,
+        .add = optimizer->add,
+        .options = &options,
+        .seed = settings->seed,
+        .images = images,
+        .capacity = batch_size > TEST_BATCH ? batch_size : TEST_BATCH,
+        .threads = (uint32_t)settings->threads,
+        .bf16 = settings->bf16,
+        .states = settings->states,
+        .full_states = optimizer->full_states,
+    };
+    return learner_create(&trainer->learner, &learner, dataset);
 }
 
 void trainer_destroy(struct trainer *trainer) {
-    glissade_optimizer_destroy(&trainer->optimizer);
-    glissade_arrays_destroy(&trainer->parameters);
-    glissade_arrays_destroy(&trainer->gradients);
-    glissade_engine_destroy(&trainer->engine);
-    network_destroy(&trainer->network);
-    free(trainer->order);
-    trainer->order = NULL;
+    learner_destroy(&trainer->learner);
 }
+
+/* ---- testing ---- */
 
 static double test_accuracy(struct trainer *trainer) {
     const struct labelled_images *images = &trainer->dataset->test;
+    struct network *network = &trainer->learner.network;
     size_t correct = 0;
     for (size_t first = 0; first < images->count; first += TEST_BATCH) {
         size_t count = images->count - first < TEST_BATCH ? images->count - first : TEST_BATCH;
-        network_load(&trainer->network, images, NULL, first, count);
-        network_forward(&trainer->network, count);
-        correct += network_count_correct(&trainer->network, count);
+        network_load(network, images, NULL, first, count);
+        network_forward(network, count);
+        correct += network_count_correct(network, count);
     }
     return (double)correct / (double)images->count;
 }
 
-/* The rate of a step, `progress` (0 to 1) of the whole run being done. */
-static double scheduled_rate(const struct train_settings *settings, double progress) {
-    return settings->learning_rate * (1.0 + (settings->final_rate - 1.0) * progress);
+static glissade_status test_at_point(struct trainer *trainer, double *accuracy) {
+    struct learner *learner = &trainer->learner;
+    glissade_status status =
+        glissade_optimizer_set_point(learner->optimizer, learner->group, GLISSADE_POINT_EVALUATION);
+    if (status != GLISSADE_STATUS_OK)
+        return status;
+    learner_take_parameters(learner);
+    *accuracy = test_accuracy(trainer);
+    status = glissade_optimizer_set_point(learner->optimizer, learner->group, GLISSADE_POINT_TRAINING);
+    learner_take_parameters(learner);
+    return status;
+}
+
+static glissade_status test_state(struct trainer *trainer, double *accuracy) {
+    struct learner *learner = &trainer->learner;
+    struct network *network = &learner->network;
+    for (uint32_t i = 0; i < network->tensor_count; ++i) {
+        glissade_tensor_info info = {.size = sizeof info};
+        glissade_status status = glissade_optimizer_get_tensor(
+            learner->optimizer, (glissade_tensor_ref){.group = learner->group, .index = i}, &info);
+        if (status != GLISSADE_STATUS_OK)
+            return status;
+        network->parameters[i] = info.state[0];
+    }
+    *accuracy = test_accuracy(trainer);
+    for (size_t i = 0; i < network->tensor_count; ++i)
+        network->parameters[i] = glissade_arrays_get(learner->parameters, i);
+    return GLISSADE_STATUS_OK;
+}
+
+static glissade_status test(struct trainer *trainer, double *accuracy) {
+    switch (trainer->settings.optimizer->evaluation) {
+    case EVALUATE_POINT:
+        return test_at_point(trainer, accuracy);
+    case EVALUATE_STATE:
+        return test_state(trainer, accuracy);
+    default:
+        *accuracy = test_accuracy(trainer);
+        return GLISSADE_STATUS_OK;
+    }
+}
+
+/* ---- training ---- */
+
+static glissade_status make_step(struct trainer *trainer, double learning_rate) {
+    struct learner *learner = &trainer->learner;
+    glissade_step_options options;
+    glissade_step_options_init(&options, sizeof options);
+    options.clip_norm = trainer->settings.clip_norm;
+    glissade_status status =
+        glissade_optimizer_set_learning_rate(learner->optimizer, learner->group, learning_rate);
+    if (status == GLISSADE_STATUS_OK)
+        status = glissade_optimizer_step(learner->optimizer, &options, NULL);
+    return status;
 }
 
 /* One mini-batch: loss and step seconds are added to *result. */
 static glissade_status train_batch(struct trainer *trainer, size_t first, size_t count, double learning_rate,
                                    struct epoch_result *result) {
-    struct network *network = &trainer->network;
-    network_load(network, &trainer->dataset->train, trainer->order, first, count);
+    struct learner *learner = &trainer->learner;
+    struct network *network = &learner->network;
+    network_load(network, &trainer->dataset->train, learner->order, first, count);
     network_forward(network, count);
     result->loss += network_loss(network, count);
     network_backward(network, count);
+    learner_give_gradients(learner);
     double before = clock_seconds();
-    glissade_status status =
-        glissade_optimizer_set_learning_rate(trainer->optimizer, trainer->group, learning_rate);
-    if (status == GLISSADE_STATUS_OK)
-        status = glissade_optimizer_step(trainer->optimizer, NULL, NULL);
+    glissade_status status = make_step(trainer, learning_rate);
     result->step_seconds += clock_seconds() - before;
+    learner_take_parameters(learner);
     return status;
 }
 
@@ -166,11 +141,12 @@ static glissade_status train_epoch(struct trainer *trainer, uint64_t epoch, stru
     char label[64];
     snprintf(label, sizeof label, "epoch %" PRIu64 "/%" PRIu64, epoch, settings->epochs);
     double before = clock_seconds();
-    random_shuffle(&trainer->shuffle, trainer->order, image_count);
+    random_shuffle(&trainer->learner.shuffle, trainer->learner.order, image_count);
     for (size_t first = 0; first < image_count; first += batch_size) {
         size_t count = image_count - first < batch_size ? image_count - first : batch_size;
         double done = ((double)(epoch - 1) + (double)first / (double)image_count) / (double)settings->epochs;
-        glissade_status status = train_batch(trainer, first, count, scheduled_rate(settings, done), result);
+        double rate = course_rate(&trainer->course, trainer->step++, done);
+        glissade_status status = train_batch(trainer, first, count, rate, result);
         if (status != GLISSADE_STATUS_OK)
             return status;
         progress_update(progress, label, first + count, image_count);
@@ -185,14 +161,15 @@ enum exit_code trainer_run_epoch(struct trainer *trainer, uint64_t epoch, struct
     *result = (struct epoch_result){.loss = 0.0};
     glissade_status status = train_epoch(trainer, epoch, progress, result);
     progress_clear(progress);
+    if (status == GLISSADE_STATUS_OK && isfinite(result->loss))
+        status = test(trainer, &result->accuracy);
     if (status != GLISSADE_STATUS_OK)
-        return report_optimizer("train", trainer->optimizer, status);
+        return learner_failure(&trainer->learner, status);
     if (!isfinite(result->loss)) {
         report_error("train: the loss is no longer finite in epoch %" PRIu64
                      "; a lower '--learning-rate' may help",
                      epoch);
         return EXIT_CODE_FAILED;
     }
-    result->accuracy = test_accuracy(trainer);
     return EXIT_CODE_OK;
 }

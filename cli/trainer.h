@@ -3,16 +3,20 @@
 #ifndef GLISSADE_CLI_TRAINER_H
 #define GLISSADE_CLI_TRAINER_H
 
-#include "network.h"
+#include "optimizers.h"
 #include "progress.h"
-#include "report.h"
 
 struct train_settings {
     uint64_t batch_size, epochs, seed;
-    uint64_t threads;                 /* GLISSADE_UNSET: the library's choice */
-    double learning_rate, final_rate; /* falls linearly to final_rate times itself by the last step */
-    double momentum, dampening, weight_decay;
-    bool debias, nesterov;
+    uint64_t threads; /* GLISSADE_UNSET: the library's choice */
+    const struct optimizer *optimizer;
+    struct hyperparameters hyperparameters; /* settled */
+    enum schedule schedule;
+    double final_rate; /* see struct course */
+    uint64_t warm_up;
+    double clip_norm; /* 0: none */
+    bool bf16;
+    glissade_state_format states;
 };
 
 struct epoch_result {
@@ -25,14 +29,9 @@ struct epoch_result {
 struct trainer {
     struct train_settings settings;
     const struct dataset *dataset;
-    glissade_engine *engine;
-    glissade_optimizer *optimizer;
-    glissade_arrays *parameters, *gradients;
-    uint32_t group;
-    struct network network;
-    uint32_t *order; /* the training images, shuffled anew each epoch */
-    struct random_source shuffle;
-    glissade_engine_info info;
+    struct learner learner; /* whose order is shuffled anew each epoch */
+    struct course course;
+    uint64_t step; /* steps made */
 };
 
 /* Sets everything up; failures have been reported when it returns, and trainer_destroy is still due. */

@@ -53,6 +53,18 @@ static void measure_shard(void *context, uint32_t shard) {
     atomic_fetch_add_explicit(&pass->nonfinite, nonfinite, memory_order_relaxed);
 }
 
+/* Whether what makes a tensor's sum infinite or NaN is an element, and not the squares of doubles that are all finite. */
+static bool has_nonfinite(const gls_group *group, uint32_t tensor, double square) {
+    bool any = !isfinite(square);
+    if (!any || gls_group_format(group, tensor, GLS_ARRAY_GRADIENT) != GLS_F64)
+        return any;
+    const double *g = group->tensors[tensor].g;
+    any = false;
+    for (size_t i = 0; i < group->tensors[tensor].n && !any; i++)
+        any = !isfinite(g[i]);
+    return any;
+}
+
 /* Sums by tensor, in the order of groups and tensors; 0 where no gradient of the pass is. */
 static void collect(gls_pass *pass, bool divided, double *sums, gls_measurement *found) {
     size_t place = 0;
@@ -72,7 +84,7 @@ static void collect(gls_pass *pass, bool divided, double *sums, gls_measurement 
         gls_group *group = pass->optimizer->groups[i];
         for (uint32_t j = 0; j < group->count; j++) {
             const double square = group->norms->values[j][GLS_NORM_GRADIENT];
-            if (!isfinite(square) && found->first.group == UINT32_MAX)
+            if (found->first.group == UINT32_MAX && has_nonfinite(group, j, square))
                 found->first = (glissade_tensor_ref){group->number, j};
             sums[place++] = square;
             group->norms->values[j][GLS_NORM_GRADIENT] = sqrt(square);

@@ -91,14 +91,16 @@ static glissade_status check_limit(const char *name, double value, glissade_erro
 }
 
 static glissade_status check_scale(const glissade_step_options *options, glissade_error *error) {
-    const float inverse = (float)(1 / options->gradient_scale);
-    if (!isfinite(options->gradient_scale) || !isfinite(inverse) || inverse == 0)
-        return gls_error_set(
-            error, GLISSADE_STATUS_INVALID_OPTION,
-            "gradient_scale is %s; accepted: finite, not 0, with an inverse that a float can hold",
-            gls_number_format(options->gradient_scale).text);
     if (options->accumulated == 0)
         return gls_error_set(error, GLISSADE_STATUS_INVALID_OPTION, "accumulated is 0; accepted: at least 1");
+    const float inverse = (float)(1 / options->gradient_scale),
+                of_all = (float)(1 / (options->gradient_scale * options->accumulated));
+    if (!isfinite(options->gradient_scale) || !isfinite(inverse) || inverse == 0 || of_all == 0)
+        return gls_error_set(
+            error, GLISSADE_STATUS_INVALID_OPTION,
+            "gradient_scale is %s, accumulated %u; accepted: finite, not 0, with an inverse that a float can "
+            "hold, of their product too",
+            gls_number_format(options->gradient_scale).text, options->accumulated);
     return GLISSADE_STATUS_OK;
 }
 
@@ -198,9 +200,9 @@ static double clip_factor(double limit, double norm) {
 /* Looks at the gradients if the step needs to know them, and decides what that means for it. */
 static glissade_status measure(gls_pass *pass, const glissade_step_options *options, size_t footprint,
                                glissade_step_report *known) {
-    known->norm = options->norm >= 0 && options->clip_norm != 0 ? options->norm : -1;
+    const bool finds = options->clip_norm != 0 && options->norm < 0; /* false for a NaN, which is a norm */
+    known->norm = options->clip_norm != 0 && !finds ? options->norm : -1;
     known->clip = 1;
-    const bool finds = options->clip_norm != 0 && options->norm < 0;
     if (finds || options->skip_nonfinite || options->count_nonfinite || options->clip_tensor_norm != 0) {
         gls_measurement found;
         const glissade_status status = gls_norm_measure(pass, footprint, &found);

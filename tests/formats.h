@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of number formats share: the formats by their definition, in double and by plain loops, so that nothing
- * is compared with itself. */
+/* What the tests of number formats share: the formats by their definition, in double and by plain loops, so that
+ * nothing is compared with itself. */
 #ifndef TESTS_FORMATS_H
 #define TESTS_FORMATS_H
 

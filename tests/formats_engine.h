@@ -88,6 +88,9 @@ void fleet_step(fleet *it, const glissade_step_options *options);
 void fleet_fill_parameters(fleet *it, uint64_t seed);
 void fleet_fill_gradients(fleet *it, uint64_t seed);
 
+/* Elements of a state: the tensor's, but for a matrix under adafactor. */
+size_t fleet_state_length(const fleet *it, const glissade_tensor_info *info);
+
 /* A parameter's element in full: of the master if there is one. */
 double fleet_parameter(const glissade_tensor_info *info, size_t i);
 

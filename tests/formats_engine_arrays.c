@@ -159,19 +159,29 @@ static size_t bytes_of(const held *it, size_t array) {
                                 it->layout.parameter == GLISSADE_DTYPE_F64);
 }
 
-/* Room for an array of any format, its marks and its offset. */
+/* Room for an array of any format that it may get, its marks and its offset. */
 static size_t room_of(const held *it) {
-    return (it->length * sizeof(double) + 4 * MARGIN + 16 * sizeof(double)) / MARGIN * MARGIN;
+    const size_t element = it->layout.parameter == GLISSADE_DTYPE_F64 ? sizeof(double) : sizeof(float);
+    return (it->length * element + 4 * MARGIN + 16 * sizeof(double)) / MARGIN * MARGIN;
 }
 
-/* Where an array of the present format starts; marks before and after it, zeros in it. */
+/* Parameter, gradient and copy are the test's, the others only if it owns them. */
+static bool is_used(const held *it, size_t array) {
+    return it->own || array < 3;
+}
+
+static size_t length_of(const held *it, size_t array) {
+    return array == ARRAYS - 1 ? it->length * sizeof(float) : bytes_of(it, array);
+}
+
+/* Where an array of the present format starts; zeros in it, marks before and after it. */
 static void place(held *it, size_t array) {
-    const bool average = array == ARRAYS - 1;
-    const size_t element = average ? sizeof(float) : element_of(it, array), room = room_of(it);
-    char *const at = it->memory + array * room, *const start = at + MARGIN + it->offset * element;
-    memset(at, MARK, room);
-    memset(start, 0, average ? it->length * element : bytes_of(it, array));
-    if (average)
+    const size_t element = array == ARRAYS - 1 ? sizeof(float) : element_of(it, array);
+    char *const room = it->memory + array * room_of(it), *const start = room + MARGIN + it->offset * element;
+    memset(room, MARK, (size_t)(start - room));
+    memset(start, 0, length_of(it, array));
+    memset(start + length_of(it, array), MARK, MARGIN);
+    if (array == ARRAYS - 1)
         it->average = (float *)(void *)start;
     else
         *slot_of(it, array) = start;
@@ -185,7 +195,8 @@ void held_create(held *it, const layout *formats, size_t length, size_t offset, 
     it->memory = aligned_alloc(MARGIN, ARRAYS * room_of(it));
     REQUIRE(it->memory, "no memory for a tensor of %zu elements", length);
     for (size_t array = 0; array < ARRAYS; array++)
-        place(it, array);
+        if (is_used(it, array))
+            place(it, array);
 }
 
 void held_destroy(held *it) {
@@ -193,21 +204,21 @@ void held_destroy(held *it) {
     *it = (held){.length = 0};
 }
 
-/* From the end of one array to the start of the next there are only marks. */
+static bool is_marked(const char *from, const char *to) {
+    for (; from < to; from++)
+        if ((unsigned char)*from != MARK)
+            return false;
+    return true;
+}
+
 bool held_intact(const held *it) {
     held copy = *it;
-    const unsigned char *at = (const unsigned char *)it->memory;
     for (size_t array = 0; array < ARRAYS; array++) {
-        const bool average = array == ARRAYS - 1;
-        const unsigned char *const begin = average ? (const void *)it->average : *slot_of(&copy, array);
-        const unsigned char *const end = begin + (average ? it->length * sizeof(float) : bytes_of(it, array));
-        const unsigned char *const last = (const unsigned char *)it->memory + (array + 1) * room_of(it);
-        for (; at < begin; at++)
-            if (*at != MARK)
-                return false;
-        for (at = end; at < last; at++)
-            if (*at != MARK)
-                return false;
+        const char *const room = it->memory + array * room_of(it);
+        const char *const start = array == ARRAYS - 1 ? (const void *)it->average : *slot_of(&copy, array);
+        const char *const end = start + length_of(it, array);
+        if (is_used(it, array) && !(is_marked(room, start) && is_marked(end, end + MARGIN)))
+            return false;
     }
     return true;
 }
@@ -243,18 +254,18 @@ void fleet_create(fleet *it, const layout *formats, const size_t *lengths, size_
         held_create(&it->tensors[i], formats, lengths[i], offset, own);
 }
 
-/* Whether the last refusal was of a state that must be full, which it now is in all tensors. */
+/* Whether the last refusal was of a tensor's state that must be full, which it now is. */
 static bool adapt(fleet *it) {
-    unsigned state;
-    if (sscanf(glissade_optimizer_message(it->optimizer), "state_format[%u]", &state) != 1 ||
-        it->tensors[0].state_format[state] == GLISSADE_STATE_FULL)
+    unsigned state, index;
+    if (sscanf(glissade_optimizer_message(it->optimizer), "state_format[%u] of tensor %u", &state, &index) !=
+        2)
         return false;
-    for (size_t i = 0; i < it->count; i++) {
-        held *tensor = &it->tensors[i];
-        tensor->state_format[state] = GLISSADE_STATE_FULL;
+    held *tensor = &it->tensors[index];
+    const bool adapted = tensor->state_format[state] != GLISSADE_STATE_FULL;
+    tensor->state_format[state] = GLISSADE_STATE_FULL;
+    if (tensor->own)
         place(tensor, 4 + state);
-    }
-    return true;
+    return adapted;
 }
 
 bool fleet_add(fleet *it, glissade_engine *engine, const rule *by, const rule_options *options) {
@@ -316,6 +327,11 @@ void fleet_fill_gradients(fleet *it, uint64_t seed) {
         array_write(it->tensors[i].layout.gradient, it->tensors[i].gradient, values, it->tensors[i].length);
         free(values);
     }
+}
+
+size_t fleet_state_length(const fleet *it, const glissade_tensor_info *info) {
+    const bool factored = strcmp(it->rule->name, "adafactor") == 0 && info->columns && info->length;
+    return factored ? info->length / info->columns + info->columns : info->length;
 }
 
 double fleet_parameter(const glissade_tensor_info *info, size_t i) {

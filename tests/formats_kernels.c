@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every kernel of number formats on every instruction set that this machine can run, against the scalar kernel by its
- * bits: lengths, misalignments, values that are hard, guard pages around every array. What the scalar kernel computes is
- * held to the formats' definitions by the other parts of the formats program; clamp and average are here.
+ * bits: lengths, misalignments, values that are hard, guard pages around every array. What the scalar kernel computes
+ * is held to the formats' definitions by the other parts of the formats program; clamp and average are here.
  */
 #include "formats.h"
 

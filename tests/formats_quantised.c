@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Block-wise 8-bit: the code of a magnitude and the value of a code by their definition, all codes there and back, what a
- * block's scale becomes, and how large errors are. Part of the formats program.
+ * Block-wise 8-bit: the code of a magnitude and the value of a code by their definition, all codes there and back, what
+ * a block's scale becomes, and how large errors are. Part of the formats program.
  */
 #include "formats.h"
 

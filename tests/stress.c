@@ -110,6 +110,62 @@ static void test_large_steps(void) {
     report(callers[0].result == callers[1].result, "two callers with large steps");
 }
 
+/* Passes that measure, formats that are staged, averages of rows and columns, on parts of tensors that threads share. */
+static void *train_measured(void *argument) {
+    enum { LENGTH = 300000, COLUMNS = 500 };
+    caller *it = argument;
+    glissade_tensor tensor;
+    uint32_t group, digest;
+    float *p = calloc(LENGTH, sizeof *p), *g = calloc(LENGTH, sizeof *g);
+    uint16_t *half = calloc(LENGTH, sizeof *half);
+    REQUIRE(p && g && half, "no memory");
+    for (size_t i = 0; i < LENGTH; i++)
+        g[i] = p[i] = scenario_value(3, 0, i);
+    glissade_optimizer *optimizer = scenario_optimizer(it->engine);
+    glissade_lamb_options lamb;
+    glissade_adafactor_options adafactor;
+    glissade_lamb_options_init(&lamb, sizeof lamb);
+    glissade_adafactor_options_init(&adafactor, sizeof adafactor);
+    glissade_tensor_init(&tensor, sizeof tensor);
+    tensor.length = LENGTH;
+    tensor.columns = COLUMNS;
+    tensor.parameter = p;
+    tensor.gradient = g;
+    tensor.state_format[0] = GLISSADE_STATE_BF16_STOCHASTIC;
+    tensor.state_format[1] = GLISSADE_STATE_Q8;
+    REQUIRE(!glissade_optimizer_add_lamb(optimizer, &tensor, 1, &lamb, &group), "add_lamb");
+    tensor.parameter = half;
+    tensor.parameter_dtype = GLISSADE_DTYPE_BF16;
+    tensor.master = GLISSADE_MASTER_SPLIT;
+    tensor.state_format[0] = tensor.state_format[1] = GLISSADE_STATE_FULL;
+    REQUIRE(!glissade_optimizer_add_adafactor(optimizer, &tensor, 1, &adafactor, &group), "add_adafactor");
+    REQUIRE(!glissade_optimizer_set_average(optimizer, group, 0.9), "set_average");
+    glissade_step_options options;
+    glissade_step_options_init(&options, sizeof options);
+    options.clip_norm = options.clip_tensor_norm = 1;
+    for (int step = 0; step < 4; step++)
+        REQUIRE(!glissade_optimizer_step(optimizer, &options, NULL), "step");
+    REQUIRE(!glissade_optimizer_read(optimizer, &digest, NULL), "read");
+    it->result = digest;
+    glissade_optimizer_destroy(&optimizer);
+    free(p), free(g), free(half);
+    return NULL;
+}
+
+static void test_measured_steps(void) {
+    caller callers[3] = {
+        {.engine = scenario_engine(2)}, {.engine = scenario_engine(1)}, {.engine = scenario_engine(3)}};
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++)
+        REQUIRE(!pthread_create(&threads[i], NULL, train_measured, &callers[i]), "no thread");
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < 3; i++)
+        glissade_engine_destroy(&callers[i].engine);
+    report(callers[0].result == callers[1].result && callers[0].result == callers[2].result,
+           "three callers with measured steps in other formats");
+}
+
 static void test_nested(void) {
     glissade_engine *engine = scenario_engine(2);
     bool passed = true;
@@ -311,10 +367,11 @@ int main(int argc, char **argv) {
         }
     }
     expected = scenario_expected(STEPS);
-    printf("1..%d\n", forks ? 7 : 6);
+    printf("1..%d\n", forks ? 8 : 7);
     test_shared_engine();
     test_own_engines();
     test_large_steps();
+    test_measured_steps();
     test_nested();
     test_contention();
     test_coming_and_going();

@@ -33,7 +33,7 @@ run_emulated() { # BUILD EXTENSIONS EMULATOR MESON_TEST_ARGUMENT...; the caller 
 # That no CPU is asked for what it lacks: all rules through the public interface, and (bits) every kernel that dispatch
 # can choose there. Not the tests with guard pages: a masked load of qemu 7.2 touches what its mask leaves out.
 stage_emulated() {
-    local qemu tests=(dispatch oracle trajectory) bits=$work/tests/tests/bits
+    local qemu tests=(dispatch oracle trajectory rules) bits=$work/tests/tests/bits
     qemu=$(command -v qemu-x86_64)
     prepare_reexec gcc
     "$bits" --quick >"$work/bits.native"
@@ -59,7 +59,8 @@ stage_aarch64() {
         --werror -Dbench=false -Dcli=false
     prepare_reexec aarch64-linux-gnu-gcc --sysroot="$sysroot/root"
     export QEMU_LD_PREFIX=$sysroot/root
-    run_emulated aarch64 neon "$qemu" vocabulary kernels dispatch debias oracle trajectory optimizer
+    run_emulated aarch64 neon "$qemu" vocabulary kernels dispatch debias elementary oracle trajectory optimizer \
+        rules formats_engine fused
 
     "$work/tests/tests/bits" >"$work/bits.x86_64"
     "$qemu" "$work/aarch64/tests/bits" >"$work/bits.aarch64"

@@ -59,8 +59,8 @@ static void take_checkpoint(struct runner *runner, uint64_t step, double acted, 
     evaluate(&runner->learner.network, &runner->dataset->test, EVALUATED_TEST_IMAGES, &ignored,
              &checkpoint->accuracy);
     if (settings->noise)
-        gradients_measure_noise(&runner->learner.network, &runner->dataset->train, settings->images, &runner->noise,
-                                &checkpoint->gradient_square, &checkpoint->noise_trace);
+        gradients_measure_noise(&runner->learner.network, &runner->dataset->train, settings->images,
+                                &runner->noise, &checkpoint->gradient_square, &checkpoint->noise_trace);
 }
 
 /* The step at which a quantity that went from `before` to `after` between two checkpoints met the target; the

@@ -55,7 +55,8 @@ static size_t next_batch(struct runner *runner) {
 enum exit_code runner_train_batch(struct runner *runner, double *loss, double *acted) {
     const struct run_settings *settings = runner->settings;
     struct network *network = &runner->learner.network;
-    network_load(network, &runner->dataset->train, runner->learner.order, next_batch(runner), settings->batch);
+    network_load(network, &runner->dataset->train, runner->learner.order, next_batch(runner),
+                 settings->batch);
     network_forward(network, settings->batch);
     *loss = network_loss(network, settings->batch) / (double)settings->batch;
     network_backward(network, settings->batch);

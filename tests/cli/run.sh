@@ -156,6 +156,86 @@ test_training() {
     fi
 }
 
+# learns DESCRIPTION ARGUMENT...: the loss falls while the synthetic set is trained on.
+learns() {
+    description=$1
+    shift
+    run train --synthetic --threads 1 --epochs 2 --json "$@"
+    [ "$code" -eq 0 ] && awk '
+        /"train_loss"/ { sub(",", "", $2); loss = $2; if (!seen++) before = loss }
+        END { exit !(seen == 2 && loss < 0.9 * before) }' "$out"
+    ok $? "$description"
+}
+
+test_optimizers() {
+    fails 2 "'--optimizer' cannot be 'newton'; it accepts sgd, adam," 'train: an optimizer that there is not' \
+        train --optimizer newton
+    # The message names them all.
+    optimizers=$(sed -e 's/.* it accepts //' -e 's/,//g' -e 's/ or / /' "$err")
+    for optimizer in $optimizers; do
+        learns "train --optimizer $optimizer" --optimizer "$optimizer"
+        prints "\"optimizer\": \"$optimizer\"" '  and the document names it'
+        learns "train --optimizer $optimizer --bf16" --optimizer "$optimizer" --bf16 --clip 1
+    done
+    [ "$(echo "$optimizers" | wc -w)" -ge 21 ]
+    ok $? 'there are 21 optimizers'
+    for state in bf16 bf16-stochastic q8; do
+        for optimizer in sgd adam schedule-free-adamw adafactor rprop asgd; do
+            learns "train --optimizer $optimizer --state $state" --optimizer $optimizer --state $state
+        done
+    done
+    for schedule in linear constant cosine one-cycle wsd; do
+        learns "train --schedule $schedule" --schedule $schedule --warm-up 20
+        run train --epochs 1 --schedule $schedule --optimizer adam --data "$folder/original"
+        prints 'rule: Adam, learning rate ' '  and the heading says what is done'
+    done
+    learns 'train --optimizer adam with its numbers' --optimizer adam --momentum 0.8 --beta2 0.99 --eps 1e-6 \
+        --weight-decay 0.001 --batch-size 100
+    succeeds 'train --clip, --bf16 and --state' train --epochs 1 --clip 0.5 --bf16 --state q8 \
+        --data "$folder/original"
+    prints 'clipped to the norm 0.5; bf16 parameters with a split master, bf16 gradients; state q8' \
+        '  and the heading says so'
+}
+
+test_optimizer_options() {
+    fails 2 "'--schedule' cannot be 'step'; it accepts linear, constant, cosine, one-cycle or wsd" \
+        'train: a schedule that there is not' train --schedule step
+    fails 2 "'--state' cannot be 'f16'; it accepts full, bf16, bf16-stochastic or q8" \
+        'train: a format of state that there is not' train --state f16
+    for value in '' x -1 nan inf 1e999; do
+        fails 2 "'--clip' cannot be '$value'; it accepts" "train: clip '$value'" train --clip "$value"
+        fails 2 "'--eps' cannot be '$value'; it accepts" "train: eps '$value'" train --eps "$value"
+    done
+    fails 2 "'--beta2' cannot be '1'" 'train: a beta2 of 1' train --optimizer adam --beta2 1
+    fails 2 "'--warm-up' cannot be '0.5'" 'train: a warm-up of half a step' train --warm-up 0.5
+    fails 2 'takes no value' 'train: --bf16 with a value' train --bf16=1
+    fails 2 'needs a value' 'train: --optimizer without one' train --optimizer
+    for option in '--nesterov' '--debias' '--no-debias' '--dampening 0.5'; do
+        # shellcheck disable=SC2086 # an option and its value
+        fails 2 "'${option%% *}' cannot be used with '--optimizer adam'" "train: $option is sgd's" \
+            train --optimizer adam $option
+    done
+    fails 2 "'--momentum' cannot be used with '--optimizer adagrad'" 'train: momentum where there is none' \
+        train --optimizer adagrad --momentum 0.9
+    fails 2 "'--beta2' cannot be used with '--optimizer sgd'" 'train: beta2 where there is none' \
+        train --beta2 0.9
+    fails 2 "'--eps' cannot be used with '--optimizer lion'" 'train: eps where there is none' \
+        train --optimizer lion --eps 0
+    fails 2 'beta is 0' 'train: a momentum that the library refuses' \
+        train --optimizer schedule-free-sgd --momentum 0 --data "$folder/original"
+    run train --epochs 2 --quiet --learning-rate 1e30 --optimizer lamb --bf16 --data "$folder/original"
+    [ "$code" -eq 1 ] && grep -q '^glissade: train: the loss is no longer finite' "$err"
+    ok $? 'a loss that is no longer finite, in bf16'
+    numbers='train --epochs 2 --json --optimizer adamw --bf16 --state bf16-stochastic'
+    # shellcheck disable=SC2086 # the arguments of a command
+    run $numbers --data "$folder/original"
+    grep -v -e seconds -e step_share "$out" >"$folder/first"
+    # shellcheck disable=SC2086
+    run $numbers --data "$folder/original"
+    grep -v -e seconds -e step_share "$out" | cmp -s - "$folder/first"
+    ok $? 'stochastic rounding gives the same numbers with the same seed'
+}
+
 test_synthetic() {
     XDG_DATA_DIRS=$folder/nowhere
     export XDG_DATA_DIRS
@@ -260,6 +340,8 @@ test_usage
 test_numbers
 test_info
 test_training
+test_optimizers
+test_optimizer_options
 test_synthetic
 test_damaged_files
 test_bench

@@ -139,7 +139,7 @@ static void try_narrow_transfer(const guarded *memory, narrow_transfer *t, int p
                   guarded_place_text(place));
 }
 
-/* Every half there is, and its neighbours among the floats. */
+/* Every half there is, there and back, and its neighbours among the floats. */
 static void try_f16(findings *f) {
     for (uint32_t half = 0; half < 0x10000; half += VF_LANES) {
         uint16_t x[VF_LANES], back[VF_LANES];
@@ -147,6 +147,11 @@ static void try_f16(findings *f) {
         for (uint32_t i = 0; i < VF_LANES; i++)
             x[i] = (uint16_t)(half + i);
         vf_store(lanes, vf_load_f16(x));
+        for (uint32_t i = 0; i < VF_LANES; i++)
+            if (!same_bits(&lanes[i], expected_f16_widened(x[i]))) {
+                found(f, "f16 0x%04x is 0x%08x", x[i], value_bits(lanes[i]));
+                return;
+            }
         for (int off = -0x1001; off <= 0x1001; off += off == -1 || off == 0 ? 1 : 0x1000) {
             for (uint32_t i = 0; i < VF_LANES; i++)
                 lanes[i] = value_of_bits(expected_f16_widened(x[i]) + (uint32_t)off);
