@@ -96,6 +96,7 @@ const std::vector<Rule> &family_rules() {
         RULE("qhm", qhm, ),
         RULE("lion", lion, o.weight_decay = 0.01),
         RULE("ademamix", ademamix, ),
+        RULE("adabelief", adabelief, ),
         RULE("adopt", adopt, ),
         RULE("rprop", rprop, ),
         RULE("asgd", asgd, ),

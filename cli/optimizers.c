@@ -29,6 +29,7 @@ RULE_CALLS(adadelta)
 RULE_CALLS(rmsprop)
 RULE_CALLS(lion)
 RULE_CALLS(ademamix)
+RULE_CALLS(adabelief)
 RULE_CALLS(adopt)
 RULE_CALLS(schedule_free_sgd)
 RULE_CALLS(schedule_free_adamw)
@@ -106,6 +107,7 @@ static const struct optimizer optimizers[] = {
      .beta2 = AT(rmsprop, alpha), .eps = AT(rmsprop, eps)},
     {"lion", "Lion", RULE(lion), 0.0003, .momentum = AT(lion, beta1), .beta2 = AT(lion, beta2)},
     {"ademamix", "AdEMAMix", RULE_OF_MOMENTS(ademamix), 0.001, .adjust = adjust_ademamix},
+    {"adabelief", "AdaBelief", RULE_OF_MOMENTS(adabelief), 0.002},
     {"adopt", "ADOPT", RULE_OF_MOMENTS(adopt), 0.002},
     {"schedule-free-sgd", "schedule-free SGD", RULE(schedule_free_sgd), 0.5, .schedule = SCHEDULE_CONSTANT,
      .momentum = AT(schedule_free_sgd, beta), .full_states = 1, .evaluation = EVALUATE_POINT},
@@ -115,7 +117,7 @@ static const struct optimizer optimizers[] = {
     {"lars", "LARS", RULE(lars), 3.0, 1e-4, .momentum = AT(lars, momentum), .eps = AT(lars, eps)},
     {"lamb", "LAMB", RULE_OF_MOMENTS(lamb), 0.006, 0.01},
     {"adafactor", "Adafactor", RULE(adafactor), 0.03, .full_states = 1},
-    {"rprop", "Rprop", RULE(rprop), 0.001, .batch_size = 1000000, .epochs = 100, .full_states = 2},
+    {"rprop", "Rprop", RULE(rprop), 0.003, .batch_size = 1000000, .epochs = 100, .full_states = 2},
     {"asgd", "ASGD", RULE(asgd), 0.3, .schedule = SCHEDULE_CONSTANT, .full_states = 1,
      .evaluation = EVALUATE_STATE, .adjust = adjust_asgd},
 };

@@ -3,6 +3,7 @@
 #include "isa.h"
 #include "rule_body.h"
 
+#include "rules/adabelief.h"
 #include "rules/adadelta.h"
 #include "rules/adafactor.h"
 #include "rules/adagrad.h"

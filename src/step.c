@@ -183,12 +183,17 @@ static gls_execution execute_pass(gls_pass *pass, size_t footprint) {
     return execution;
 }
 
+/* As many passes as the rules of what is stepped need. */
 static void advise_passes(gls_pass *pass) {
-    const glissade_optimizer *optimizer = pass->optimizer;
+    glissade_optimizer *optimizer = pass->optimizer;
+    const size_t count = pass->listed ? pass->listed_count : optimizer->group_count;
     pass->count = 1;
-    for (uint32_t i = 0; i < optimizer->group_count; i++)
-        if (optimizer->groups[i]->algorithm->phases > pass->count)
-            pass->count = optimizer->groups[i]->algorithm->phases;
+    for (size_t i = 0; i < count; i++) {
+        const gls_group *group =
+            pass->listed ? gls_optimizer_group(optimizer, pass->listed[i].group) : optimizer->groups[i];
+        if (group->present && group->algorithm->phases > pass->count)
+            pass->count = group->algorithm->phases;
+    }
 }
 
 /* The clip factor of design: limit / (norm + 1e-6), 1 where that is more, NaN kept. */

@@ -4,6 +4,7 @@
 #ifndef GLISSADE_GLISSADE_H
 #define GLISSADE_GLISSADE_H
 
+#include "glissade/adabelief.h"
 #include "glissade/adadelta.h"
 #include "glissade/adagrad.h"
 #include "glissade/adafactor.h"

@@ -113,6 +113,7 @@ SHARED = {
     "qhm": DECAYS | MAXIMIZE,
     "lars": MAXIMIZE,
     "lamb": MAXIMIZE | BETAS | CAUTIOUS,
+    "adabelief": DECAYS | MAXIMIZE | BETAS | CAUTIOUS,
 }
 OWN = {
     "adam": {

@@ -286,6 +286,15 @@ def lamb(h, s, g, p):
     return p - h.learning_rate * (size / length if size > 0 and length > 0 else 1.0) * u
 
 
+def adabelief(h, s, g, p):
+    """Zhuang et al. 2020 as in the authors' code: eps joins the second moment in each step, and the root."""
+    g = couple(h, g, p)
+    s.m = mix(s.m, g, h.beta1)
+    s.v = mix(s.v, (g - s.m) ** 2, h.beta2) + h.eps
+    d = s.m / (1 - h.beta1**s.k) / (np.sqrt(s.v / (1 - h.beta2**s.k)) + h.eps)
+    return move(h, p, h.learning_rate, caution(h, s, g, d))
+
+
 def keys(shared, cautious=False, **own):
     return own | shared | ({"cautious": 0} if cautious else {})
 
@@ -320,6 +329,7 @@ DEFAULTS = {
     "lamb": keys(
         DECOUPLED | {"weight_decay": 0.01}, True, learning_rate=0.001, beta1=0.9, beta2=0.999, eps=1e-6
     ),
+    "adabelief": keys(DECOUPLED, True, learning_rate=0.001, beta1=0.9, beta2=0.999, eps=1e-16),
 }
 RULES = {name: globals()[name] for name in DEFAULTS}
 
