@@ -53,6 +53,7 @@ union rule_options {
     glissade_rmsprop_options rmsprop;
     glissade_lion_options lion;
     glissade_ademamix_options ademamix;
+    glissade_adabelief_options adabelief;
     glissade_adopt_options adopt;
     glissade_schedule_free_sgd_options schedule_free_sgd;
     glissade_schedule_free_adamw_options schedule_free_adamw;

@@ -224,17 +224,17 @@ static void update_gathering(const gls_pass *pass, uint32_t index, gls_range ran
     uint64_t acted = 0;
     for (size_t begin = range.begin; begin < range.end;) {
         const gls_block_part part = gls_sums_part(range, begin, n);
-        double units[1 + GLS_CHANNELS][GLS_BLOCK_UNITS], *sums[1 + GLS_CHANNELS] = {NULL};
+        double units[(1 + GLS_CHANNELS) * GLS_BLOCK_UNITS] = {0}, *sums[1 + GLS_CHANNELS] = {NULL};
         for (size_t i = 0; i < 1 + GLS_CHANNELS; i++)
             if (all[i])
-                sums[i] = part.whole ? units[i] : all[i]->units + begin / GLS_SUM_UNIT;
+                sums[i] = part.whole ? units + i * GLS_BLOCK_UNITS : all[i]->units + begin / GLS_SUM_UNIT;
         const gls_residual residual = {
             .r = deferral ? (float *)deferral->r + begin : NULL, .sums = sums[0], .tau = tau};
         const gls_gather gather = {.residual = deferral ? &residual : NULL, .sums = {sums[1], sums[2]}};
         acted += update_run(pass, index, part.run, it, &gather);
         for (size_t i = 0; part.whole && i < 1 + GLS_CHANNELS; i++)
             if (all[i])
-                gls_sums_fold(all[i], part.block, units[i], n);
+                gls_sums_fold(all[i], part.block, units + i * GLS_BLOCK_UNITS, n);
         begin = part.run.end;
     }
     if (deferral)
