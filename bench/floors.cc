@@ -17,7 +17,7 @@ namespace {
 
 // ---- the ways ----
 
-// Runs read(spans, count, n) on every thread's parts, for each pass with the arrays that it touches.
+// Runs read(spans, count, n) on every thread's parts, for each pass with the arrays that it reads.
 template <class Read> void read_phases(const Subject &subject, const Read &read) {
     const uint32_t phases = bench_phases(subject.get());
     for (uint32_t phase = 0; phase < phases; phase++)

@@ -22,16 +22,17 @@ static uint32_t phases_before(const gls_group *group) {
     return 0;
 }
 
-/* Whether one of the rule's passes reads or writes an array. */
-static bool touches(const gls_group *group, uint32_t tensor, gls_array array, const gls_phase *phase) {
+/* Whether one of the rule's passes has to read an array. What it only writes, a copy in half precision, it could write
+ * past the caches without reading. */
+static bool reads(const gls_group *group, uint32_t tensor, gls_array array, const gls_phase *phase) {
     const bool rounded = group->storage && group->storage[tensor].mastered == GLISSADE_MASTER_F32;
     switch (array) {
     case GLS_ARRAY_PARAMETER:
-        return phase->writes_parameter || !rounded;
+        return !rounded;
     case GLS_ARRAY_GRADIENT:
         return phase->reads_gradient;
     case GLS_ARRAY_COPY:
-        return phase->writes_parameter;
+        return false;
     case GLS_ARRAY_AVERAGE:
         return phase->writes_parameter && group->average_weight != 0;
     case GLS_ARRAY_MASTER:
@@ -46,7 +47,7 @@ static uint32_t phases_of(const gls_group *group, uint32_t tensor, gls_array arr
     const gls_algorithm *algorithm = group->algorithm;
     uint32_t phases = 0;
     for (uint32_t i = 0; i < algorithm->phases; i++)
-        phases |= (uint32_t)touches(group, tensor, array, &algorithm->phase[i]) << i;
+        phases |= (uint32_t)reads(group, tensor, array, &algorithm->phase[i]) << i;
     phases <<= phases_before(group);
     return phases | (is_factored(group, tensor) && array == GLS_ARRAY_GRADIENT);
 }
@@ -149,7 +150,7 @@ bool bench_floats(const glissade_optimizer *optimizer) {
             const gls_group *group = optimizer->groups[i];
             uint32_t count = 0;
             for (gls_array array = 0; array < GLS_ARRAY_COUNT; array++) {
-                if (!gls_group_array(group, j, array))
+                if (!gls_group_array(group, j, array) || !phases_of(group, j, array))
                     continue;
                 const bool known = array == GLS_ARRAY_PARAMETER || array == GLS_ARRAY_GRADIENT ||
                                    array == GLS_ARRAY_STATE || array == GLS_ARRAY_STATE + 1 ||

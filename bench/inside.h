@@ -21,7 +21,7 @@ typedef struct bench_part {
     float *m, *v;        /* first and second state */
     float *r, *average;  /* residual; average of the weights */
     uint32_t span_count; /* the run's bytes ... */
-    bench_span spans[BENCH_SPANS_MAX]; /* ... in every array that a step touches */
+    bench_span spans[BENCH_SPANS_MAX]; /* ... in every array that a step reads */
 } bench_part;
 
 /* Called once for each run, on several threads side by side. */
@@ -30,13 +30,13 @@ typedef void bench_visit(void *context, const bench_part *part);
 /* Every tensor of every group must have its gradient. */
 void bench_pass(glissade_optimizer *optimizer, bench_visit *visit, void *context);
 
-/* Whether all arrays are floats, not more than the library's kernels read side by side. */
+/* Whether all that a step reads are arrays of floats, not more than the library's kernels read side by side. */
 bool bench_floats(const glissade_optimizer *optimizer);
 
 /* Passes that a step makes: the most of any group's rule. */
 uint32_t bench_phases(const glissade_optimizer *optimizer);
 
-/* Bytes of all arrays that a step touches; and a number that differs where lengths, formats or passes do. */
+/* Bytes of all arrays that a step reads; and a number that differs where lengths, formats or passes do. */
 size_t bench_bytes(const glissade_optimizer *optimizer);
 uint64_t bench_layout(const glissade_optimizer *optimizer);
 

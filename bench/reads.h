@@ -17,7 +17,7 @@ typedef struct bench_span {
     const char *at;
     size_t bytes;
     size_t block;    /* bytes of BENCH_READ_BLOCK elements */
-    uint32_t phases; /* bit by bit, which of the rule's passes read or write it */
+    uint32_t phases; /* bit by bit, which of the rule's passes read it */
 } bench_span;
 
 /* Both return the exclusive or of what was read, so that no compiler leaves it out. */

@@ -158,6 +158,98 @@ Test(formats_models, halves_without_a_master_are_rounded_each_step) {
         }
 }
 
+/* ---- different tensors in one group ---- */
+
+/* Every form of a parameter, with gradients and states in formats of their own; one has elements too few for blocks. */
+enum { MIXED = 8 };
+
+static const size_t mixed_lengths[MIXED] = {300, 100, 4000, 1, 1500, 700, 0, 9000};
+
+static layout mixed_layout(size_t i, bool doubles) {
+    static const glissade_state_format states[] = {GLISSADE_STATE_FULL, GLISSADE_STATE_Q8,
+                                                   GLISSADE_STATE_BF16};
+    layout formats = layout_of_form((int)i);
+    if (i == 5 && doubles)
+        return layout_of_form(FORM_F64);
+    formats.gradient = (glissade_dtype)(i % 3);
+    formats.state = states[i / 2 % 3];
+    return formats;
+}
+
+static void add_mixed(const variant *by, fleet *tensors) {
+    const rule_options options = variant_options(by);
+    cr_assert(fleet_add(tensors, engine, by->rule, &options), "%s: %s", by->name,
+              glissade_optimizer_message(tensors->optimizer));
+}
+
+static void copy_tensor(const held *from, held *to, bool parameter) {
+    if (parameter)
+        memcpy(to->parameter, from->parameter, from->length * dtype_bytes(from->layout.parameter));
+    memcpy(to->gradient, from->gradient, from->length * dtype_bytes(from->layout.gradient));
+}
+
+static bool same_array(const void *a, const void *b, size_t bytes) {
+    return a == b || memcmp(a, b, bytes) == 0; /* both NULL */
+}
+
+static void check_alone(const subject *it, const fleet *mixed, const fleet *alone, size_t i) {
+    const glissade_tensor_info a = fleet_info(mixed, i), b = fleet_info(alone, 0);
+    const bool wide = a.parameter_dtype == GLISSADE_DTYPE_F64;
+    SAME(it, same_array(a.parameter, b.parameter, a.length * dtype_bytes(a.parameter_dtype)), "parameter", i,
+         i);
+    SAME(it, same_array(a.copy, b.copy, a.length * dtype_bytes(a.copy_dtype)), "copy", i, i);
+    SAME(it,
+         same_array(a.master_state, b.master_state, a.length * (a.master == GLISSADE_MASTER_SPLIT ? 2 : 4)),
+         "master", i, i);
+    for (int s = 0; s < GLISSADE_STATES; s++)
+        SAME(it,
+             same_array(a.state[s], b.state[s],
+                        glissade_state_bytes(a.state_format[s], fleet_state_length(mixed, &a), wide)),
+             "state", (size_t)s, i);
+    SAME(it, a.steps == b.steps && a.acted == b.acted, "counts", i, i);
+}
+
+/* A tensor is stepped among others as it is alone; one has no gradient in the second step. */
+static void check_mixed(subject *it) {
+    const bool doubles = !strstr(it->variant.name, "deferring");
+    fleet mixed = {.count = MIXED}, alone[MIXED];
+    for (size_t i = 0; i < MIXED; i++) {
+        const layout formats = mixed_layout(i, doubles);
+        held_create(&mixed.tensors[i], &formats, mixed_lengths[i], i, false);
+        fleet_create(&alone[i], &formats, &mixed_lengths[i], 1, 0, false);
+    }
+    fleet_fill_parameters(&mixed, 3);
+    for (size_t i = 0; i < MIXED; i++)
+        copy_tensor(&mixed.tensors[i], &alone[i].tensors[0], true);
+    add_mixed(&it->variant, &mixed);
+    for (size_t i = 0; i < MIXED; i++)
+        add_mixed(&it->variant, &alone[i]);
+    for (it->step = 0; it->step < STEPS; it->step++) {
+        fleet_fill_gradients(&mixed, (uint64_t)it->step + 30);
+        cr_assert_eq(glissade_optimizer_set_gradient(mixed.optimizer, (glissade_tensor_ref){0, 4},
+                                                     it->step == 1 ? NULL : mixed.tensors[4].gradient),
+                     GLISSADE_STATUS_OK);
+        fleet_step(&mixed, NULL);
+        for (size_t i = 0; i < MIXED; i++) {
+            copy_tensor(&mixed.tensors[i], &alone[i].tensors[0], false);
+            if (!(i == 4 && it->step == 1))
+                fleet_step(&alone[i], NULL);
+            it->layout = mixed.tensors[i].layout;
+            check_alone(it, &mixed, &alone[i], i);
+        }
+    }
+    fleet_destroy(&mixed);
+    for (size_t i = 0; i < MIXED; i++)
+        fleet_destroy(&alone[i]);
+}
+
+Test(formats_models, tensors_of_many_formats_in_one_group) {
+    for (size_t v = 0; v < variants_count(); v++) {
+        subject it = {.variant = variant_at(v)};
+        check_mixed(&it);
+    }
+}
+
 /* ---- averages ---- */
 
 /* Tensors whose weights are averaged, their twin of floats, and what the averages should be. */
@@ -221,7 +313,7 @@ static void step_averaged(averaged *it, double decay) {
     check_averages(it, decay);
 }
 
-/* An array of the library's starts where the parameters are, after a step, too; stopped it stays, and goes on from there. */
+/* An array of the library's starts where the parameters are, in full; stopped it stays, and goes on from there. */
 Test(formats_models, averages) {
     static averaged it;
     for (size_t v = 0; v < variants_count(); v++)

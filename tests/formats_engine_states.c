@@ -119,7 +119,7 @@ static void check_quantised(const subject *it, const format_map *map, const uint
 /* How many were rounded up, beside how many should have been on average, and the variance of that. */
 static struct { double ups, expected, variance; } coins;
 
-/* The random bits are an array's own in each step: key and counter are the seed, the group, tensor and array, the step. */
+/* The random bits are an array's own in each step: the counter has the group, tensor and array, and the step. */
 static gls_random bits_of(const fleet *tensors, const glissade_tensor_info *info, int s, size_t tensor) {
     return (gls_random){.counter = {tensors->group, (uint32_t)tensor | (uint32_t)(GLS_ARRAY_STATE + s) << 24,
                                     (uint32_t)info->steps - 1}};
@@ -213,9 +213,65 @@ Test(formats_states, stochastic_bf16) {
               coins.expected, off);
 }
 
+/* ---- subnormal numbers ---- */
+
+/* Gradients that make averages subnormal, and averages of squares. */
+static void fill_tiny_gradients(fleet *tensors) {
+    for (size_t i = 0; i < TENSORS; i++)
+        for (size_t j = 0; j < lengths[i]; j++)
+            ((float *)tensors->tensors[i].gradient)[j] = ldexpf(scenario_value(3, i, j), j % 2 ? -124 : -64);
+}
+
+/* Of the states that a rule flushes; the others are parameters, too. */
+static size_t subnormal_states(const fleet *tensors) {
+    const char *name = tensors->rule->name;
+    const bool first_is_point = strcmp(name, "asgd") == 0 || strncmp(name, "schedule_free", 13) == 0;
+    size_t count = 0;
+    for (size_t i = 0; i < TENSORS; i++) {
+        const glissade_tensor_info info = fleet_info(tensors, i);
+        for (int s = first_is_point; s < GLISSADE_STATES; s++)
+            for (size_t j = 0; info.state[s] && j < fleet_state_length(tensors, &info); j++)
+                count += fpclassify(((float *)info.state[s])[j]) == FP_SUBNORMAL;
+    }
+    return count;
+}
+
+static size_t step_with_tiny_gradients(const variant *by, bool keeps) {
+    glissade_engine_options options;
+    glissade_engine *special;
+    const rule_options plain = variant_options(by);
+    const layout floats = {0};
+    fleet tensors;
+    glissade_engine_options_init(&options, sizeof options);
+    options.keep_subnormals = keeps;
+    cr_assert_eq(glissade_engine_create(&options, &special, NULL), GLISSADE_STATUS_OK);
+    fleet_create(&tensors, &floats, lengths, TENSORS, 0, false);
+    cr_assert(fleet_add(&tensors, special, by->rule, &plain));
+    size_t count = 0;
+    for (int i = 0; i < STEPS; i++) {
+        fill_tiny_gradients(&tensors);
+        fleet_step(&tensors, NULL);
+        count += subnormal_states(&tensors);
+    }
+    fleet_destroy(&tensors);
+    glissade_engine_destroy(&special);
+    return count;
+}
+
+/* Which rules can have them at all: not those whose states are points, signs or at least eps. */
+Test(formats_states, subnormal_numbers_are_kept_or_not) {
+    size_t with = 0;
+    for (size_t v = 0; v < variants_count(); v++) {
+        const variant by = variant_at(v);
+        cr_assert_eq(step_with_tiny_gradients(&by, false), 0, "%s keeps subnormal state", by.name);
+        with += step_with_tiny_gradients(&by, true) > 0;
+    }
+    cr_assert(with >= 14, "%zu rules keep subnormal state where they are told to", with);
+}
+
 /* ---- random numbers ---- */
 
-/* The states of one tensor after so many steps under a seed; tensors that are alike differ in their random bits alone. */
+/* The states of two tensors that are alike, so that they differ in their random bits alone, after so many steps. */
 static size_t stochastic_states(uint64_t seed, int steps, uint16_t states[2][2][LONGEST]) {
     const subject it = {.variant = {rule_find("adam"), "adam", ""},
                         .layout = {.state = GLISSADE_STATE_BF16_STOCHASTIC}};
@@ -383,4 +439,44 @@ Test(formats_states, interrupted_runs_go_on) {
                 if (!strstr(it.variant.name, "deferring"))
                     check_resumption(&it);
             }
+}
+
+/* ---- numbers ---- */
+
+/* Halves the numbers of the last tensor, if the rule keeps any. */
+static bool halve_numbers(const fleet *tensors) {
+    const uint32_t last = (uint32_t)tensors->count - 1;
+    const glissade_tensor_info info = fleet_info(tensors, last);
+    return (info.numbers[0] != 0 || info.numbers[1] != 0) &&
+           glissade_optimizer_set_numbers(tensors->optimizer, (glissade_tensor_ref){tensors->group, last},
+                                          info.numbers[0] / 2, info.numbers[1] / 2) == GLISSADE_STATUS_OK;
+}
+
+/* Two that are alike but for their numbers go ways of their own: the second that of one that is alone. */
+Test(formats_states, numbers_are_each_tensors_own) {
+    static const size_t two[] = {300, 300};
+    size_t kept = 0;
+    for (size_t v = 0; v < variants_count(); v++) {
+        const variant by = variant_at(v);
+        const rule_options options = variant_options(&by);
+        const layout floats = {0};
+        fleet tensors[2];
+        for (size_t f = 0; f < 2; f++) {
+            fleet *it = &tensors[f];
+            fleet_create(it, &floats, two, 2 - f, 0, false);
+            for (size_t i = 0; i < it->count; i++)
+                for (size_t j = 0; j < two[0]; j++)
+                    ((float *)it->tensors[i].parameter)[j] = ((float *)it->tensors[i].gradient)[j] =
+                        scenario_value(5, 0, j);
+            cr_assert(fleet_add(it, engine, by.rule, &options));
+            fleet_step(it, NULL);
+            kept += halve_numbers(it);
+            fleet_step(it, NULL);
+        }
+        cr_assert_arr_eq(tensors[0].tensors[1].parameter, tensors[1].tensors[0].parameter,
+                         two[0] * sizeof(float), "%s", by.name);
+        fleet_destroy(&tensors[0]);
+        fleet_destroy(&tensors[1]);
+    }
+    cr_assert(kept >= 2 * 3, "%zu", kept);
 }

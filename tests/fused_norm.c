@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Norms of gradients, to the bit, against sums taken here in the order that glissade/optimizer.h gives: on every
- * instruction set, with any number of threads and pages walked in turn, of gradients in every format at once. Part of the
- * fused program.
+ * instruction set, with any number of threads and pages walked in turn, of gradients in every format at once. Part of
+ * the fused program.
  */
 #include "formats_engine.h"
 

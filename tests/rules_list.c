@@ -14,7 +14,7 @@
 #define U(field) FIELD(field, uint64_t, RULE_COUNT)
 #define C(field) {#field, offsetof(options_type, field), RULE_CHOICE},
 
-/* The list of fields is a function's own, because only in a function can a name stand for each rule's struct in turn. */
+/* A list of fields is a function's own: only in a function can one name stand for each rule's struct in turn. */
 #define CALLS(name, ...)                                                                                     \
     _Static_assert(sizeof(glissade_##name##_options) <= sizeof(rule_options), "room for any options");       \
     static const rule_field *name##_fields(void) {                                                           \

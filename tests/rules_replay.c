@@ -22,19 +22,19 @@ double rules_ulp(double scale) {
 }
 
 /*
- * A step rounds an element at most 16 times on its way from a parameter to the next (ademamix: the gradient scaled and
- * decayed, three averages in seven, their sum in two, root, denominator and quotient, the decay, the parameter), and two
- * scalars that change with the step once (the rate and the root's factor, both debiased). Each rounding is off by 0.29 units in the last
- * place in the root of the mean square, of the parameter or of an update and so of the reach at most, in either
- * direction: a random walk. Up to 10 other scalars are rounded the same way in every step; what that does to updates adds
- * up as updates do, to one unit of the reach or so, however many steps. So the error's standard deviation is at most
+ * A step rounds an element at most 16 times on its way from one parameter to the next (ademamix: the gradient scaled and
+ * decayed, three averages in seven, their sum in two, root, denominator, quotient, the decay, the parameter), and once
+ * each the two scalars that debiasing changes with the step. A rounding is off by 0.29 units in the last place, in the
+ * root of the mean square, of the parameter or of an update, so of the reach at most, in either direction: a random
+ * walk. Up to 10 other scalars are rounded the same way in every step; what that does to updates adds up as updates do,
+ * to a unit of the reach or so, however many steps. So the error's standard deviation is at most
  *     0.29 sqrt(18 step + 10) ulp,
  * and of 150,000 comparisons none is expected to lie five of these out.
  *
- * Two things are left out. A rounding of state is felt in later steps, too, where beta is 0.9 ten times in all; but it is in units
- * of an update, some 20 times smaller than the reach. And where updates are alike, step after step (lion, far from
- * zero), the rounding of the parameter is, too, and walks straight on: up to step / 2 ulp, which is less than what is
- * allowed until the 760th step.
+ * Two things are left out. A rounding of state is felt in later steps, too, ten times in all where beta is 0.9; but it
+ * is in units of an update, which is some 20 times smaller than the reach. And where updates are alike, step after step
+ * (lion, far from zero), so are the roundings of the parameter, which then walk straight on: by step / 2 ulp at most,
+ * which is less than what is allowed until the 150th step.
  */
 double rules_bound(unsigned step) {
     return 5 * 0.29 * sqrt(18.0 * step + 10);
