@@ -6,11 +6,20 @@
 #include <omp.h>
 #include <stdio.h>
 
+uint32_t blas_threads(uint32_t threads) {
+#ifdef HAVE_OPENBLAS
+    return openblas_get_parallel() == OPENBLAS_OPENMP ? threads : 1;
+#else
+    (void)threads;
+    return 0;
+#endif
+}
+
 void blas_set_threads(uint32_t threads) {
     /* The OpenMP flavour asks OpenMP before every product, and lets its answer overrule its own setting. */
     omp_set_num_threads((int)threads);
 #ifdef HAVE_OPENBLAS
-    openblas_set_num_threads(openblas_get_parallel() == OPENBLAS_OPENMP ? (int)threads : 1);
+    openblas_set_num_threads((int)blas_threads(threads));
 #endif
 }
 

@@ -16,6 +16,9 @@
 /* Settles how many threads CBLAS uses beside a team of `threads`, where it can be told. */
 void blas_set_threads(uint32_t threads);
 
+/* How many it then uses, on which the last bits of its products depend; 0: nobody knows. */
+uint32_t blas_threads(uint32_t threads);
+
 /* Writes one line that says how the cores are shared. */
 void blas_describe(uint32_t threads, char *text, size_t size);
 

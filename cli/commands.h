@@ -6,11 +6,12 @@
 
 #include "options.h"
 
-extern const struct command info_command, train_command, bench_command, study_command;
+extern const struct command info_command, train_command, bench_command, state_command, study_command;
 
 int info_main(int argc, char **argv);
 int train_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
+int state_main(int argc, char **argv);
 int study_main(int argc, char **argv);
 
 #endif

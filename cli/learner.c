@@ -60,6 +60,12 @@ static enum exit_code create_arrays(struct learner *learner, bool bf16) {
     return EXIT_CODE_OK;
 }
 
+void learner_begin_order(struct learner *learner, uint64_t seed, uint64_t images) {
+    random_seed(&learner->shuffle, seed, STREAM_ORDER);
+    for (size_t i = 0; i < images; ++i)
+        learner->order[i] = (uint32_t)i;
+}
+
 static void fill_network(struct learner *learner, const struct learner_settings *settings,
                          const struct dataset *dataset) {
     struct network *network = &learner->network;
@@ -67,9 +73,7 @@ static void fill_network(struct learner *learner, const struct learner_settings 
     random_seed(&weights, settings->seed, STREAM_WEIGHTS);
     network_initialise(network, &weights);
     network_normalise(network, &dataset->train);
-    random_seed(&learner->shuffle, settings->seed, STREAM_ORDER);
-    for (size_t i = 0; i < settings->images; ++i)
-        learner->order[i] = (uint32_t)i;
+    learner_begin_order(learner, settings->seed, settings->images);
     if (!is_bf16(learner))
         return;
     for (size_t i = 0; i < network->tensor_count; ++i)

@@ -47,6 +47,9 @@ enum exit_code learner_create(struct learner *learner, const struct learner_sett
                               const struct dataset *dataset);
 void learner_destroy(struct learner *learner);
 
+/* Puts the images into their own order, and the random source of their shuffles where the seed begins it. */
+void learner_begin_order(struct learner *learner, uint64_t seed, uint64_t images);
+
 /* Hands the network's gradients to the optimizer before a step, and its parameters to the network after one. */
 void learner_give_gradients(struct learner *learner);
 void learner_take_parameters(struct learner *learner);

@@ -14,10 +14,8 @@ static const struct {
     const struct command *command;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {&info_command, info_main},
-    {&train_command, train_main},
-    {&bench_command, bench_main},
-    {&study_command, study_main},
+    {&info_command, info_main},   {&train_command, train_main}, {&bench_command, bench_main},
+    {&state_command, state_main}, {&study_command, study_main},
 };
 
 static const size_t command_count = sizeof commands / sizeof commands[0];
@@ -26,7 +24,8 @@ static void print_help(void) {
     printf(
         "Usage: glissade COMMAND [OPTION]...\n\n"
         "The optimizer step of neural-network training on CPUs: what the library makes of this machine, a\n"
-        "training run that uses it, and how fast it is.\n\nCommands:\n");
+        "training run that uses it, how fast it is, and the files in which its state is "
+        "kept.\n\nCommands:\n");
     for (size_t i = 0; i < command_count; ++i)
         printf("  %-8s %s\n", commands[i].command->name, commands[i].command->summary);
     printf("\n'glissade COMMAND --help' lists a command's options; 'glissade --version' prints the version.\n"

@@ -75,6 +75,14 @@ struct option_row option_text(const char *name, const char *placeholder, const c
     return row;
 }
 
+struct option_row option_list(const char *name, const char *placeholder, const char *help,
+                              struct option_list *target) {
+    struct option_row row = {.name = name, .placeholder = placeholder, .help = help};
+    row.kind = OPTION_LIST;
+    row.target = target;
+    return row;
+}
+
 struct option_row option_choice(const char *name, const char *help, const char *fallback,
                                 const char *(*choice)(size_t place), size_t *target) {
     struct option_row row = {.name = name, .placeholder = "NAME", .help = help, .fallback = fallback};
@@ -97,6 +105,8 @@ static void describe_choice(const struct option_row *row, char *text, size_t siz
 static void describe_range(const struct option_row *row, char *text, size_t size) {
     if (row->kind == OPTION_CHOICE)
         describe_choice(row, text, size);
+    else if (row->kind == OPTION_LIST)
+        snprintf(text, size, "at most %d of them", OPTION_LIST_MAXIMUM);
     else if (row->kind == OPTION_COUNT)
         snprintf(text, size, "a whole number from %" PRIu64 " to %" PRIu64, row->minimum, row->maximum);
     else if (row->highest == DBL_MAX)
@@ -142,6 +152,14 @@ static bool parse_choice(const struct option_row *row, const char *text) {
     return false;
 }
 
+static bool parse_list(const struct option_row *row, const char *text) {
+    struct option_list *list = row->target;
+    if (list->count == OPTION_LIST_MAXIMUM)
+        return false;
+    list->texts[list->count++] = text;
+    return true;
+}
+
 static bool parse_value(const struct option_row *row, const char *text) {
     switch (row->kind) {
     case OPTION_FLAG:
@@ -154,6 +172,8 @@ static bool parse_value(const struct option_row *row, const char *text) {
     case OPTION_TEXT:
         *(const char **)row->target = text;
         return true;
+    case OPTION_LIST:
+        return parse_list(row, text);
     case OPTION_CHOICE:
         return parse_choice(row, text);
     }
@@ -180,8 +200,10 @@ static void print_wrapped(const char *text) {
     putchar('\n');
 }
 
-static void print_help(const struct command *command, const struct option_row *rows, size_t row_count) {
-    printf("Usage: glissade %s [OPTION]...\n\n%s\nOptions:\n", command->name, command->description);
+static void print_help(const struct command *command, const struct option_row *rows, size_t row_count,
+                       const struct operands *operands) {
+    printf("Usage: glissade %s [OPTION]...%s%s\n\n%s\nOptions:\n", command->name,
+           operands->maximum > 0 ? " " : "", operands->words, command->description);
     for (size_t i = 0; i < row_count; ++i) {
         const struct option_row *row = &rows[i];
         char left[64];
@@ -230,19 +252,9 @@ static void report_unusable(const struct command *command, const struct option_r
                  command->name);
 }
 
-/* Takes one answer of getopt_long. Returns true to go on; otherwise *exit_code says how to exit. */
-static bool take_answer(const struct command *command, const struct option_row *rows, size_t row_count,
-                        int answer, const char *argument, int *exit_code) {
-    *exit_code = EXIT_CODE_OK;
-    if (answer == VALUE_HELP || answer == 'h') {
-        print_help(command, rows, row_count);
-        return false;
-    }
-    if (answer == VALUE_VERSION) {
-        printf("glissade %s\n", glissade_version());
-        return false;
-    }
-    *exit_code = EXIT_CODE_USAGE;
+/* Takes one answer of getopt_long, other than to --help and --version. */
+static bool take_answer(const struct command *command, const struct option_row *rows, int answer,
+                        const char *argument) {
     if (answer < VALUE_FIRST_ROW) {
         report_unusable(command, rows, answer, argument);
         return false;
@@ -258,8 +270,25 @@ static bool take_answer(const struct command *command, const struct option_row *
     return true;
 }
 
-bool options_parse(const struct command *command, const struct option_row *rows, size_t row_count, int argc,
-                   char **argv, int *exit_code) {
+/* Takes what getopt_long has left at the end of argv. */
+static bool take_operands(const struct command *command, int argc, char **argv, struct operands *operands) {
+    operands->list = argv + optind;
+    operands->count = argc - optind;
+    if (operands->count > operands->maximum) {
+        report_error("%s: unexpected argument '%s'; see 'glissade %s --help'", command->name,
+                     operands->list[operands->maximum], command->name);
+        return false;
+    }
+    if (operands->count < operands->minimum) {
+        report_error("%s: takes %s, and %s was given; see 'glissade %s --help'", command->name,
+                     operands->words, operands->count == 0 ? "nothing" : "one", command->name);
+        return false;
+    }
+    return true;
+}
+
+bool options_parse_operands(const struct command *command, const struct option_row *rows, size_t row_count,
+                            int argc, char **argv, struct operands *operands, int *exit_code) {
     struct option long_options[ROWS_MAXIMUM + 3] = {
         {"help", no_argument, NULL, VALUE_HELP},
         {"version", no_argument, NULL, VALUE_VERSION},
@@ -273,16 +302,25 @@ bool options_parse(const struct command *command, const struct option_row *rows,
     opterr = 0;
     for (;;) {
         int answer = getopt_long(argc, argv, ":h", long_options, NULL);
+        *exit_code = EXIT_CODE_OK;
+        if (answer == VALUE_HELP || answer == 'h') {
+            print_help(command, rows, row_count, operands);
+            return false;
+        }
+        if (answer == VALUE_VERSION) {
+            printf("glissade %s\n", glissade_version());
+            return false;
+        }
+        *exit_code = EXIT_CODE_USAGE;
         if (answer == -1)
-            break;
-        if (!take_answer(command, rows, row_count, answer, argv[optind - 1], exit_code))
+            return take_operands(command, argc, argv, operands);
+        if (!take_answer(command, rows, answer, argv[optind - 1]))
             return false;
     }
-    if (optind < argc) {
-        report_error("%s: unexpected argument '%s'; see 'glissade %s --help'", command->name, argv[optind],
-                     command->name);
-        *exit_code = EXIT_CODE_USAGE;
-        return false;
-    }
-    return true;
+}
+
+bool options_parse(const struct command *command, const struct option_row *rows, size_t row_count, int argc,
+                   char **argv, int *exit_code) {
+    struct operands none = {.words = "", .maximum = 0};
+    return options_parse_operands(command, rows, row_count, argc, argv, &none, exit_code);
 }

@@ -15,7 +15,15 @@ enum option_kind {
     OPTION_COUNT, /* *(uint64_t *)target, from minimum to maximum */
     OPTION_REAL,  /* *(double *)target, finite, from 0 to highest */
     OPTION_TEXT,  /* *(const char **)target */
+    OPTION_LIST,  /* *(struct option_list *)target: the texts of all times that it was given */
     OPTION_CHOICE /* *(size_t *)target: the place of a name in a list; until it is given the target keeps what it holds */
+};
+
+enum { OPTION_LIST_MAXIMUM = 64 };
+
+struct option_list {
+    const char *texts[OPTION_LIST_MAXIMUM];
+    size_t count;
 };
 
 struct option_row {
@@ -41,7 +49,8 @@ struct option_row option_below_1(const char *name, const char *help, const char 
 struct option_row option_up_to_1(const char *name, const char *help, const char *fallback, double *target);
 struct option_row option_text(const char *name, const char *placeholder, const char *help,
                               const char **target);
-
+struct option_row option_list(const char *name, const char *placeholder, const char *help,
+                              struct option_list *target);
 struct option_row option_choice(const char *name, const char *help, const char *fallback,
                                 const char *(*choice)(size_t place), size_t *target);
 
@@ -51,11 +60,23 @@ struct command {
     const char *description; /* what --help says between the usage line and the options; ends in a newline */
 };
 
+/* What stands on the command line beside the options. */
+struct operands {
+    const char *words;    /* for the usage line: "A B" */
+    int minimum, maximum; /* how many there may be */
+    char *const *list;    /* set by the parser, as is the count */
+    int count;
+};
+
 /*
  * Writes the defaults, then reads argv[1] on. Returns true if the command is to run. Otherwise it is to exit
  * with *exit_code: --help and --version have been answered, or an error has been reported.
  */
 bool options_parse(const struct command *command, const struct option_row *rows, size_t row_count, int argc,
                    char **argv, int *exit_code);
+
+/* The same for a command that takes operands. */
+bool options_parse_operands(const struct command *command, const struct option_row *rows, size_t row_count,
+                            int argc, char **argv, struct operands *operands, int *exit_code);
 
 #endif

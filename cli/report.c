@@ -5,6 +5,8 @@
  */
 #include "report.h"
 
+#include "text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,9 +17,7 @@ void report_error(const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    for (char *character = line; *character != '\0'; ++character)
-        if ((unsigned char)*character < ' ' || *character == 0x7f)
-            *character = '?';
+    text_mask(line);
     fprintf(stderr, "glissade: %s\n", line);
 }
 
@@ -66,6 +66,9 @@ enum exit_code report_engine_create(uint32_t threads, uint32_t streams, glissade
 }
 
 json_t *report_json_text(const char *text) {
+    json_t *whole = json_string(text);
+    if (whole != NULL)
+        return whole;
     char ascii[4096];
     size_t length = strnlen(text, sizeof ascii - 1);
     for (size_t i = 0; i < length; ++i)
@@ -81,14 +84,23 @@ void report_json_append(json_t **list, json_t *item) {
     }
 }
 
-enum exit_code report_json(json_t *document) {
+json_t *report_json_count(uint64_t count) {
+    return count <= INT64_MAX ? json_integer((json_int_t)count) : json_real((double)count);
+}
+
+enum exit_code report_json_digits(json_t *document, unsigned digits) {
     if (document == NULL) {
         report_error("out of memory while building the JSON document");
         return EXIT_CODE_FAILED;
     }
-    /* Nine digits bring back every float and are more than a timing holds. */
-    json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    /* ASCII alone: a terminal must not take what stands in a file's names for a command. */
+    json_dumpf(document, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(digits));
     putchar('\n');
     json_decref(document);
     return EXIT_CODE_OK;
+}
+
+enum exit_code report_json(json_t *document) {
+    /* Nine digits bring back every float and are more than a timing holds. */
+    return report_json_digits(document, 9);
 }

@@ -2,13 +2,14 @@
 /*
  * `glissade train`: the command around trainer.c. Reads options, prints epochs. Must not compute.
  */
-#include "blas.h"
 #include "commands.h"
-#include "trainer.h"
+#include "interruption.h"
+#include "train.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 const struct command train_command = {
     .name = "train",
@@ -43,180 +44,84 @@ const struct command train_command = {
         "which\n"
         "it is.\n"
         "\n"
+        "Saving: --save writes a file that 'glissade state' shows, verifies and compares. It is written\n"
+        "while training goes on, and is whole or not there at all: a run that is killed leaves the last\n"
+        "one. At SIGINT, SIGTERM or SIGHUP the step under way is finished and saved before the run\n"
+        "ends. --resume goes on from a file and comes to the same bits as a run that was never\n"
+        "interrupted, on any number of threads and any instruction set (products stay cut for the\n"
+        "threads that the run began with). It must be given the same options, data and seed; what\n"
+        "differs is said and refused. '--save FILE --resume FILE --resume-if-exists' can be repeated\n"
+        "until the run is done.\n"
+        "\n"
         "The same seed on the same machine with the same number of threads gives the same numbers.\n",
 };
 
 struct train_options {
     struct train_settings settings;
+    struct checkpoint_settings checkpoint;
     size_t optimizer, schedule, state; /* places in their lists */
     const char *folder;
     double target;
     bool synthetic, json, quiet;
 };
 
-struct train_summary {
-    double accuracy, best_accuracy; /* of the last epoch, and of the best */
-    uint64_t best_epoch;
-    double seconds, step_seconds; /* sums over the epochs */
-    json_t *epochs;
-};
-
-static const char *data_name(const struct dataset *dataset) {
-    return dataset->synthetic ? "synthetic" : "idx";
+/* With --json the document has stdout for itself. */
+static FILE *text_output(const struct train_options *options) {
+    return options->json ? stderr : stdout;
 }
 
-/* In the order of glissade_state_format. */
-static const char *state_name(size_t place) {
-    static const char *const names[] = {"full", "bf16", "bf16-stochastic", "q8", NULL};
-    return names[place < 4 ? place : 4];
-}
-
-static void print_rule(FILE *out, const struct trainer *trainer) {
-    const struct train_settings *settings = &trainer->settings;
-    const struct hyperparameters *numbers = &settings->hyperparameters;
-    char course[128];
-    course_describe(&trainer->course, course, sizeof course);
-    fprintf(out, "rule: %s, %s, ", settings->optimizer->title, course);
-    if (!isnan(numbers->momentum))
-        fprintf(out, "momentum %g, ", numbers->momentum);
-    if (!isnan(numbers->beta2))
-        fprintf(out, "beta2 %g, ", numbers->beta2);
-    if (!isnan(numbers->dampening))
-        fprintf(out, "dampening %g, %sdebiased%s, ", numbers->dampening, numbers->debias ? "" : "not ",
-                numbers->nesterov ? ", Nesterov" : "");
-    fprintf(out, "weight decay %g; batch of %" PRIu64 ", seed %" PRIu64, numbers->weight_decay,
-            settings->batch_size, settings->seed);
-    if (settings->clip_norm > 0.0)
-        fprintf(out, "; clipped to the norm %g", settings->clip_norm);
-    if (settings->bf16)
-        fprintf(out, "; bf16 parameters with a split master, bf16 gradients");
-    if (settings->states != GLISSADE_STATE_FULL)
-        fprintf(out, "; state %s", state_name(settings->states));
-    fputc('\n', out);
-}
-
-static void print_heading(FILE *out, const struct trainer *trainer) {
-    const struct dataset *dataset = trainer->dataset;
-    char cores[256];
-    blas_describe(trainer->learner.info.threads, cores, sizeof cores);
-    if (dataset->synthetic)
-        fprintf(out, "data: synthetic (built in)");
-    else
-        fprintf(out, "data: %s", dataset->folder);
-    fprintf(out, "; %zu training and %zu test images\n", dataset->train.count, dataset->test.count);
-    fprintf(out, "cores: %s\n", cores);
-    print_rule(out, trainer);
-    fprintf(out, "\nepoch    loss  test accuracy  seconds  in the step\n");
-}
-
-static void print_epoch(FILE *out, uint64_t epoch, const struct epoch_result *result) {
-    fprintf(out, "%5" PRIu64 "  %6.4f  %11.2f %%  %7.2f  %9.1f %%\n", epoch, result->loss,
-            100.0 * result->accuracy, result->seconds, 100.0 * result->step_seconds / result->seconds);
-    fflush(out);
-}
-
-static void add_epoch(struct train_summary *summary, uint64_t epoch, const struct epoch_result *result) {
-    summary->accuracy = result->accuracy;
-    if (result->accuracy > summary->best_accuracy) {
-        summary->best_accuracy = result->accuracy;
-        summary->best_epoch = epoch;
-    }
-    summary->seconds += result->seconds;
-    summary->step_seconds += result->step_seconds;
-    report_json_append(&summary->epochs,
-                       json_pack("{s:I, s:f, s:f, s:f, s:f}", "epoch", (json_int_t)epoch, "train_loss",
-                                 result->loss, "test_accuracy", result->accuracy, "seconds", result->seconds,
-                                 "step_share", result->step_seconds / result->seconds));
-}
-
-/* A number, or null for one that the optimizer does not have. */
-static json_t *number_json(double number) {
-    return isnan(number) ? json_null() : json_real(number);
-}
-
-static json_t *settings_json(const struct train_settings *settings) {
-    const struct hyperparameters *numbers = &settings->hyperparameters;
-    json_t *document = json_pack(
-        "{s:s, s:I, s:f, s:f, s:s, s:I, s:o, s:o, s:o, s:o, s:f}", "optimizer", settings->optimizer->name,
-        "batch_size", (json_int_t)settings->batch_size, "learning_rate", numbers->learning_rate, "final_rate",
-        settings->final_rate, "schedule", schedule_name(settings->schedule), "warm_up",
-        (json_int_t)settings->warm_up, "momentum", number_json(numbers->momentum), "beta2",
-        number_json(numbers->beta2), "eps", number_json(numbers->eps), "dampening",
-        number_json(numbers->dampening), "weight_decay", numbers->weight_decay);
-    json_t *more = json_pack("{s:b, s:b, s:f, s:b, s:s, s:I, s:I}", "debias", numbers->debias, "nesterov",
-                             numbers->nesterov, "clip", settings->clip_norm, "bf16", settings->bf16, "state",
-                             state_name(settings->states), "seed", (json_int_t)settings->seed, "epochs",
-                             (json_int_t)settings->epochs);
-    bool complete = document != NULL && more != NULL && json_object_update(document, more) == 0;
-    json_decref(more);
-    if (complete)
-        return document;
-    json_decref(document);
-    return NULL;
-}
-
-/* Prints the document; the summary's list of epochs becomes part of it. */
-static enum exit_code print_json(const struct trainer *trainer, const struct train_summary *summary,
-                                 double target) {
-    const struct dataset *dataset = trainer->dataset;
-    char cores[256];
-    blas_describe(trainer->learner.info.threads, cores, sizeof cores);
-    json_t *folder = dataset->synthetic ? json_null() : report_json_text(dataset->folder);
-    json_t *goal = target > 0.0 ? json_pack("{s:f, s:b}", "accuracy", target, "reached",
-                                            summary->best_accuracy >= target)
-                                : json_null();
-    return report_json(
-        json_pack("{s:s, s:s, s:o, s:I, s:I, s:i, s:s, s:s, s:o, s:o, s:f, s:f, s:I, s:f, s:f, s:o}",
-                  "version", glissade_version(), "data", data_name(dataset), "folder", folder, "train_images",
-                  (json_int_t)dataset->train.count, "test_images", (json_int_t)dataset->test.count, "threads",
-                  (int)trainer->learner.info.threads, "isa", glissade_isa_name(trainer->learner.info.isa),
-                  "cores", cores, "settings", settings_json(&trainer->settings), "epochs", summary->epochs,
-                  "test_accuracy", summary->accuracy, "best_accuracy", summary->best_accuracy, "best_epoch",
-                  (json_int_t)summary->best_epoch, "seconds", summary->seconds, "step_share",
-                  summary->step_seconds / summary->seconds, "target", goal));
-}
-
-static void print_summary(FILE *out, const struct trainer *trainer, const struct train_summary *summary) {
-    fprintf(out,
-            "test accuracy %.2f %% after %" PRIu64 " epochs (best %.2f %% in epoch %" PRIu64
-            "), %.1f s of training, %.1f %% of it in the optimizer step; data: %s\n",
-            100.0 * summary->accuracy, trainer->settings.epochs, 100.0 * summary->best_accuracy,
-            summary->best_epoch, summary->seconds, 100.0 * summary->step_seconds / summary->seconds,
-            trainer->dataset->synthetic ? "synthetic" : trainer->dataset->folder);
-}
-
-static enum exit_code run_epochs(struct trainer *trainer, const struct train_options *options) {
-    /* With --json the document has stdout for itself. */
-    FILE *out = options->json ? stderr : stdout;
+/* The epochs that are left, until a signal stops them. */
+static enum exit_code run_epochs(struct trainer *trainer, struct checkpoint *checkpoint,
+                                 const struct train_options *options) {
     struct progress progress;
     progress_start(&progress, options->quiet);
-    struct train_summary summary = {.epochs = json_array()};
     if (!options->quiet)
-        print_heading(out, trainer);
-    for (uint64_t epoch = 1; epoch <= trainer->settings.epochs; ++epoch) {
-        struct epoch_result result;
-        enum exit_code exit_code = trainer_run_epoch(trainer, epoch, &progress, &result);
-        if (exit_code != EXIT_CODE_OK) {
-            json_decref(summary.epochs);
+        train_print_heading(text_output(options), trainer, checkpoint);
+    while (trainer->epoch <= trainer->settings.epochs && interruption_signal() == 0) {
+        uint64_t epoch = trainer->epoch;
+        enum exit_code exit_code = trainer_run_epoch(trainer, &progress, checkpoint_after_step, checkpoint);
+        if (exit_code != EXIT_CODE_OK)
             return exit_code;
-        }
-        add_epoch(&summary, epoch, &result);
+        if (trainer->epoch == epoch)
+            continue; /* interrupted */
         if (!options->quiet)
-            print_epoch(out, epoch, &result);
+            train_print_epoch(text_output(options), epoch, &trainer->results[epoch - 1]);
+        checkpoint_after_epoch(checkpoint);
     }
+    return EXIT_CODE_OK;
+}
+
+static enum exit_code conclude(const struct trainer *trainer, const struct checkpoint *checkpoint,
+                               const struct train_options *options) {
     enum exit_code exit_code = EXIT_CODE_OK;
     if (options->json) {
-        exit_code = print_json(trainer, &summary, options->target);
+        exit_code = train_print_json(trainer, checkpoint, options->target);
     } else {
-        print_summary(out, trainer, &summary);
-        json_decref(summary.epochs);
+        train_print_summary(stdout, trainer);
+        checkpoint_print(stdout, checkpoint);
     }
-    if (exit_code == EXIT_CODE_OK && summary.best_accuracy < options->target) {
-        report_error("train: no epoch reached the target: test accuracy %.4f at best, below %g",
-                     summary.best_accuracy, options->target);
+    double best = train_best_accuracy(trainer);
+    if (exit_code == EXIT_CODE_OK && best < options->target) {
+        report_error("train: no epoch reached the target: test accuracy %.4f at best, below %g", best,
+                     options->target);
         return EXIT_CODE_FAILED;
     }
     return exit_code;
+}
+
+static enum exit_code run(struct trainer *trainer, struct checkpoint *checkpoint,
+                          const struct train_options *options) {
+    enum exit_code exit_code = run_epochs(trainer, checkpoint, options);
+    if (exit_code != EXIT_CODE_OK)
+        return exit_code;
+    enum exit_code saved = checkpoint_finish(checkpoint);
+    if (trainer->epoch > trainer->settings.epochs)
+        exit_code = conclude(trainer, checkpoint, options);
+    else if (saved == EXIT_CODE_OK)
+        report_error("train: interrupted after step %" PRIu64 " of %" PRIu64
+                     "; all is saved, and '--resume %s' goes on",
+                     trainer->step, trainer->course.steps, options->checkpoint.save);
+    return saved != EXIT_CODE_OK ? saved : exit_code;
 }
 
 static int train(const struct train_options *options) {
@@ -226,11 +131,18 @@ static int train(const struct train_options *options) {
         return exit_code;
     dataset_note_replacement(&dataset, options->synthetic, "training on");
     struct trainer trainer;
+    struct checkpoint checkpoint = {.saving = NULL};
     exit_code = trainer_create(&trainer, &options->settings, &dataset);
     if (exit_code == EXIT_CODE_OK)
-        exit_code = run_epochs(&trainer, options);
+        exit_code = checkpoint_begin(&checkpoint, &options->checkpoint, &trainer);
+    if (exit_code == EXIT_CODE_OK)
+        exit_code = run(&trainer, &checkpoint, options);
+    checkpoint_end(&checkpoint);
     trainer_destroy(&trainer);
     dataset_free(&dataset);
+    /* A signal after the last epoch came too late to interrupt anything. */
+    if (trainer.epoch <= options->settings.epochs)
+        interruption_raise();
     return exit_code;
 }
 
@@ -247,13 +159,22 @@ static bool settle(struct train_options *options) {
     if (settings->epochs == 0)
         settings->epochs = optimizer->epochs > 0 ? optimizer->epochs : 10;
     return optimizer_settle(optimizer, "train", &settings->hyperparameters) &&
-           dataset_options_agree("train", options->folder, options->synthetic);
+           dataset_options_agree("train", options->folder, options->synthetic) &&
+           checkpoint_settings_agree(&options->checkpoint);
 }
 
-static bool parse(int argc, char **argv, struct train_options *options, int *exit_code) {
+enum { ROWS_MAXIMUM = 32 };
+
+static size_t add_rows(struct option_row *rows, size_t count, const struct option_row *more,
+                       size_t more_count) {
+    memcpy(rows + count, more, more_count * sizeof *more);
+    return count + more_count;
+}
+
+static size_t add_rule_rows(struct option_row *rows, size_t count, struct train_options *options) {
     struct train_settings *settings = &options->settings;
     struct hyperparameters *numbers = &settings->hyperparameters;
-    const struct option_row rows[] = {
+    const struct option_row more[] = {
         option_choice("optimizer", "rule of the updates", "sgd", optimizer_name, &options->optimizer),
         option_count("batch-size", "images per step", "128; of rprop all", 1, 1000000, &settings->batch_size),
         option_at_least_0("learning-rate", "that the schedule begins with or rises to", "the optimizer's own",
@@ -280,7 +201,16 @@ static bool parse(int argc, char **argv, struct train_options *options, int *exi
         option_at_least_0("clip", "scale gradients down to this norm, of all together; 0: do not", "0",
                           &settings->clip_norm),
         option_flag("bf16", "parameters with a split master, and gradients, in bf16", &settings->bf16),
-        option_choice("state", "format of the optimizer's arrays", "full", state_name, &options->state),
+        option_choice("state", "format of the optimizer's arrays", "full", trainer_state_name,
+                      &options->state),
+    };
+    return add_rows(rows, count, more, sizeof more / sizeof more[0]);
+}
+
+static size_t add_run_rows(struct option_row *rows, size_t count, struct train_options *options) {
+    struct train_settings *settings = &options->settings;
+    struct checkpoint_settings *checkpoint = &options->checkpoint;
+    const struct option_row more[] = {
         option_count("epochs", "passes over the training images", "10; of rprop 100", 1, 100000,
                      &settings->epochs),
         option_count("seed", "of the initial weights and the images' order", "1", 0, UINT32_MAX,
@@ -292,10 +222,26 @@ static bool parse(int argc, char **argv, struct train_options *options, int *exi
                     &options->synthetic),
         option_up_to_1("target", "exit with 1 unless an epoch's test accuracy reaches it", "0",
                        &options->target),
+        option_text("save", "FILE", "save parameters and state there, while training goes on, and at the end",
+                    &checkpoint->save),
+        option_count("save-every", "steps between saves", "at the end of each epoch", 1, UINT32_MAX,
+                     &checkpoint->every),
+        option_count("keep", "files, numbered by their steps, of which FILE is the latest", "FILE alone", 1,
+                     1000000, &checkpoint->keep),
+        option_text("resume", "FILE", "go on from what was saved there, to the same bits",
+                    &checkpoint->resume),
+        option_flag("resume-if-exists", "begin anew if there is no such file", &checkpoint->resume_if_exists),
+        option_flag("force", "save over a file that is there", &checkpoint->force),
         option_flag("json", "print one JSON document on stdout, all else on stderr", &options->json),
         option_flag("quiet", "print the summary only", &options->quiet),
     };
-    return options_parse(&train_command, rows, sizeof rows / sizeof rows[0], argc, argv, exit_code);
+    return add_rows(rows, count, more, sizeof more / sizeof more[0]);
+}
+
+static bool parse(int argc, char **argv, struct train_options *options, int *exit_code) {
+    struct option_row rows[ROWS_MAXIMUM];
+    size_t count = add_run_rows(rows, add_rule_rows(rows, 0, options), options);
+    return options_parse(&train_command, rows, count, argc, argv, exit_code);
 }
 
 int train_main(int argc, char **argv) {

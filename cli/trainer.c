@@ -5,15 +5,33 @@
  */
 #include "trainer.h"
 
+#include "blas.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { TEST_BATCH = 500 };
 
+const char *trainer_state_name(size_t place) {
+    static const char *const names[] = {"full", "bf16", "bf16-stochastic", "q8", NULL};
+    return names[place < 4 ? place : 4];
+}
+
+uint64_t trainer_epoch_steps(const struct trainer *trainer) {
+    uint64_t batch_size = trainer->settings.batch_size;
+    return (trainer->dataset->train.count + batch_size - 1) / batch_size;
+}
+
 enum exit_code trainer_create(struct trainer *trainer, const struct train_settings *settings,
                               const struct dataset *dataset) {
-    *trainer = (struct trainer){.settings = *settings, .dataset = dataset};
+    *trainer = (struct trainer){.settings = *settings, .dataset = dataset, .epoch = 1};
+    trainer->results = calloc(settings->epochs, sizeof *trainer->results);
+    if (trainer->results == NULL) {
+        report_error("train: out of memory");
+        return EXIT_CODE_FAILED;
+    }
     const struct optimizer *optimizer = settings->optimizer;
     uint64_t images = dataset->train.count, batch_size = settings->batch_size;
     batch_size = batch_size < images ? batch_size : images;
@@ -22,7 +40,7 @@ enum exit_code trainer_create(struct trainer *trainer, const struct train_settin
                                       .learning_rate = settings->hyperparameters.learning_rate,
                                       .final_rate = settings->final_rate,
                                       .warm_up = settings->warm_up,
-                                      .steps = settings->epochs * ((images + batch_size - 1) / batch_size)};
+                                      .steps = settings->epochs * trainer_epoch_steps(trainer)};
     union rule_options options;
     optimizer_configure(optimizer, &settings->hyperparameters, trainer->course.steps, &options);
     const struct learner_settings learner = {
@@ -38,11 +56,21 @@ enum exit_code trainer_create(struct trainer *trainer, const struct train_settin
         .states = settings->states,
         .full_states = optimizer->full_states,
     };
-    return learner_create(&trainer->learner, &learner, dataset);
+    enum exit_code exit_code = learner_create(&trainer->learner, &learner, dataset);
+    trainer->product_threads = blas_threads(trainer->learner.info.threads);
+    return exit_code;
 }
 
 void trainer_destroy(struct trainer *trainer) {
     learner_destroy(&trainer->learner);
+    free(trainer->results);
+    trainer->results = NULL;
+}
+
+void trainer_shuffle_to(struct trainer *trainer, uint64_t shuffles) {
+    learner_begin_order(&trainer->learner, trainer->settings.seed, trainer->dataset->train.count);
+    for (uint64_t i = 0; i < shuffles; ++i)
+        random_shuffle(&trainer->learner.shuffle, trainer->learner.order, trainer->dataset->train.count);
 }
 
 /* ---- testing ---- */
@@ -116,59 +144,76 @@ static glissade_status make_step(struct trainer *trainer, double learning_rate) 
     return status;
 }
 
-/* One mini-batch: loss and step seconds are added to *result. */
-static glissade_status train_batch(struct trainer *trainer, size_t first, size_t count, double learning_rate,
-                                   struct epoch_result *result) {
+/* One mini-batch of the epoch under way. */
+static glissade_status train_batch(struct trainer *trainer, size_t count, double learning_rate) {
     struct learner *learner = &trainer->learner;
     struct network *network = &learner->network;
-    network_load(network, &trainer->dataset->train, learner->order, first, count);
+    network_load(network, &trainer->dataset->train, learner->order, trainer->image, count);
     network_forward(network, count);
-    result->loss += network_loss(network, count);
+    trainer->sums.loss += network_loss(network, count);
     network_backward(network, count);
     learner_give_gradients(learner);
     double before = clock_seconds();
     glissade_status status = make_step(trainer, learning_rate);
-    result->step_seconds += clock_seconds() - before;
+    trainer->sums.step_seconds += clock_seconds() - before;
     learner_take_parameters(learner);
     return status;
 }
 
-/* Trains over all images once; the caller clears the progress bar. */
-static glissade_status train_epoch(struct trainer *trainer, uint64_t epoch, struct progress *progress,
-                                   struct epoch_result *result) {
+/* Trains on what is left of the epoch; the caller clears the progress bar. */
+static glissade_status train_epoch(struct trainer *trainer, struct progress *progress, trainer_watch *watch,
+                                   void *context) {
     const struct train_settings *settings = &trainer->settings;
     size_t image_count = trainer->dataset->train.count, batch_size = settings->batch_size;
     char label[64];
-    snprintf(label, sizeof label, "epoch %" PRIu64 "/%" PRIu64, epoch, settings->epochs);
-    double before = clock_seconds();
-    random_shuffle(&trainer->learner.shuffle, trainer->learner.order, image_count);
-    for (size_t first = 0; first < image_count; first += batch_size) {
-        size_t count = image_count - first < batch_size ? image_count - first : batch_size;
-        double done = ((double)(epoch - 1) + (double)first / (double)image_count) / (double)settings->epochs;
-        double rate = course_rate(&trainer->course, trainer->step++, done);
-        glissade_status status = train_batch(trainer, first, count, rate, result);
+    snprintf(label, sizeof label, "epoch %" PRIu64 "/%" PRIu64, trainer->epoch, settings->epochs);
+    double began = clock_seconds() - trainer->sums.seconds;
+    if (trainer->image == 0)
+        random_shuffle(&trainer->learner.shuffle, trainer->learner.order, image_count);
+    while (trainer->image < image_count) {
+        size_t left = image_count - trainer->image, count = left < batch_size ? left : batch_size;
+        double passed = (double)trainer->image / (double)image_count;
+        double done = ((double)(trainer->epoch - 1) + passed) / (double)settings->epochs;
+        double rate = course_rate(&trainer->course, trainer->step, done);
+        glissade_status status = train_batch(trainer, count, rate);
         if (status != GLISSADE_STATUS_OK)
             return status;
-        progress_update(progress, label, first + count, image_count);
+        ++trainer->step;
+        trainer->image += count;
+        trainer->sums.seconds = clock_seconds() - began;
+        progress_update(progress, label, trainer->image, image_count);
+        if (watch != NULL && !watch(context))
+            break;
     }
-    result->seconds = clock_seconds() - before;
-    result->loss /= (double)image_count;
     return GLISSADE_STATUS_OK;
 }
 
-enum exit_code trainer_run_epoch(struct trainer *trainer, uint64_t epoch, struct progress *progress,
-                                 struct epoch_result *result) {
-    *result = (struct epoch_result){.loss = 0.0};
-    glissade_status status = train_epoch(trainer, epoch, progress, result);
+/* Tests, and files what the epoch came to. */
+static glissade_status end_epoch(struct trainer *trainer) {
+    struct epoch_result result = trainer->sums;
+    result.loss /= (double)trainer->dataset->train.count;
+    glissade_status status = test(trainer, &result.accuracy);
+    if (status != GLISSADE_STATUS_OK)
+        return status;
+    trainer->results[trainer->epoch++ - 1] = result;
+    trainer->image = 0;
+    trainer->sums = (struct epoch_result){.loss = 0.0};
+    return GLISSADE_STATUS_OK;
+}
+
+enum exit_code trainer_run_epoch(struct trainer *trainer, struct progress *progress, trainer_watch *watch,
+                                 void *context) {
+    glissade_status status = train_epoch(trainer, progress, watch, context);
     progress_clear(progress);
-    if (status == GLISSADE_STATUS_OK && isfinite(result->loss))
-        status = test(trainer, &result->accuracy);
+    bool finite = isfinite(trainer->sums.loss);
+    if (status == GLISSADE_STATUS_OK && finite && trainer->image == trainer->dataset->train.count)
+        status = end_epoch(trainer);
     if (status != GLISSADE_STATUS_OK)
         return learner_failure(&trainer->learner, status);
-    if (!isfinite(result->loss)) {
+    if (!finite) {
         report_error("train: the loss is no longer finite in epoch %" PRIu64
                      "; a lower '--learning-rate' may help",
-                     epoch);
+                     trainer->epoch);
         return EXIT_CODE_FAILED;
     }
     return EXIT_CODE_OK;

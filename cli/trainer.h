@@ -31,16 +31,36 @@ struct trainer {
     const struct dataset *dataset;
     struct learner learner; /* whose order is shuffled anew each epoch */
     struct course course;
-    uint64_t step; /* steps made */
+    uint32_t product_threads;     /* of CBLAS, on which the last bits of its products depend; 0: unknown */
+    uint64_t step;                /* steps made */
+    uint64_t epoch;               /* under way, from 1; past the last when all are done */
+    uint64_t image;               /* images of it that have been trained on */
+    struct epoch_result sums;     /* over them */
+    struct epoch_result *results; /* of the epochs that are done */
 };
+
+/* Called after every step; false: stop here. */
+typedef bool trainer_watch(void *context);
 
 /* Sets everything up; failures have been reported when it returns, and trainer_destroy is still due. */
 enum exit_code trainer_create(struct trainer *trainer, const struct train_settings *settings,
                               const struct dataset *dataset);
 void trainer_destroy(struct trainer *trainer);
 
-/* Trains over all images once (epoch counts from 1) and tests. */
-enum exit_code trainer_run_epoch(struct trainer *trainer, uint64_t epoch, struct progress *progress,
-                                 struct epoch_result *result);
+/* "full", "bf16", ..., in the order of glissade_state_format; NULL after the last. */
+const char *trainer_state_name(size_t place);
+
+/* Steps of an epoch. */
+uint64_t trainer_epoch_steps(const struct trainer *trainer);
+
+/* The order of the images as it is after so many shuffles from the seed, and the random source with it. */
+void trainer_shuffle_to(struct trainer *trainer, uint64_t shuffles);
+
+/*
+ * Trains on the rest of the epoch under way and tests, unless `watch` (NULL: nobody watches) stopped it before its end:
+ * trainer->epoch is then still the same.
+ */
+enum exit_code trainer_run_epoch(struct trainer *trainer, struct progress *progress, trainer_watch *watch,
+                                 void *context);
 
 #endif

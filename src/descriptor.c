@@ -155,6 +155,7 @@ void gls_storage_take(gls_group *group, uint32_t i, const glissade_tensor *t) {
     storage->copy = t->copy;
     storage->average = t->average;
     storage->columns = t->columns;
+    storage->stream = i;
     storage->factored = group->algorithm->factor_weight && t->columns && t->length;
     uint8_t *formats = storage->formats;
     formats[GLS_ARRAY_PARAMETER] = (uint8_t)format_of(t->parameter_dtype);

@@ -35,6 +35,11 @@ static const status_text status_texts[] = {
     STATUS(UNKNOWN_VARIABLE, "an environment variable of this library's prefix does not exist"),
     STATUS(TOPOLOGY, "the machine's topology could not be read"),
     STATUS(UNSUPPORTED, "the operating system refuses what the call needs"),
+    STATUS(IO, "a file could not be opened, read, written or synchronised"),
+    STATUS(INVALID_FILE, "a file is not of the format it should have"),
+    STATUS(CHECKSUM, "a file's bytes are not those that were written"),
+    STATUS(MISMATCH, "a file does not fit what it is loaded into"),
+    STATUS(CANCELLED, "stopped on request"),
 };
 
 static const status_text *find(glissade_status status) {

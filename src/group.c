@@ -7,6 +7,7 @@
 
 #include "descriptor.h"
 #include "options.h"
+#include "state/labels.h"
 
 /* What was published before today's size. */
 static const size_t tensor_sizes_before[] = {offsetof(glissade_tensor, residual),
@@ -260,6 +261,7 @@ glissade_status gls_group_add(glissade_optimizer *optimizer, gls_group *group, c
     size_t added_count = 0;
     gls_rotation rotation = optimizer->rotation;
     group->number = optimizer->next_number;
+    group->stream = optimizer->next_stream;
     const glissade_status status = prepare(optimizer, group, tensors, count, &added, &added_count, &rotation);
     if (status) {
         /* What prepare listed of its state, if it came so far. */
@@ -272,6 +274,7 @@ glissade_status gls_group_add(glissade_optimizer *optimizer, gls_group *group, c
     gls_free(added);
     optimizer->groups[optimizer->group_count++] = group;
     optimizer->next_number++;
+    optimizer->next_stream++;
     optimizer->rotation = rotation;
     *number = group->number;
     size_t bytes = 0;
@@ -297,6 +300,7 @@ void gls_group_free(gls_group *group) {
     }
     if (group->algorithm->options_size)
         gls_free(group->options);
+    gls_labels_free(group->labels);
     gls_free(group->storage);
     gls_free(group->deferrals);
     gls_free(group->deferral_sums);

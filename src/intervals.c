@@ -122,3 +122,12 @@ void gls_intervals_remove(gls_intervals *held, uintptr_t begin) {
     held->count--;
     memmove(&held->items[at], &held->items[at + 1], (held->count - at) * sizeof *held->items);
 }
+
+void gls_intervals_remove_within(gls_intervals *held, uintptr_t begin, uintptr_t end) {
+    const size_t from = first_ending_after(held, begin);
+    size_t to = from;
+    while (to < held->count && held->items[to].begin < end)
+        to++;
+    memmove(&held->items[from], &held->items[to], (held->count - to) * sizeof *held->items);
+    held->count -= to - from;
+}

@@ -53,4 +53,7 @@ void gls_intervals_add(gls_intervals *held, const gls_interval *added, size_t co
 void gls_intervals_remove_group(gls_intervals *held, uint32_t group);
 void gls_intervals_remove(gls_intervals *held, uintptr_t begin);
 
+/* Removes all that lie in a range, whose bounds divide none. */
+void gls_intervals_remove_within(gls_intervals *held, uintptr_t begin, uintptr_t end);
+
 #endif

@@ -10,6 +10,7 @@
 #include "fork.h"
 #include "options.h"
 #include "stage.h"
+#include "state/spare.h"
 
 static const gls_layout info_layout = {"glissade_tensor_info",
                                        {offsetof(glissade_tensor_info, residual),
@@ -47,6 +48,7 @@ void glissade_optimizer_destroy(glissade_optimizer **optimizer) {
         gls_group_free(o->groups[i]);
     gls_free(o->groups);
     gls_free(o->arrays.items);
+    gls_spare_release(o->spare);
     glissade_engine_destroy(&o->engine);
     gls_free(o);
     *optimizer = NULL;

@@ -90,6 +90,9 @@ typedef struct gls_algorithm {
     const char *name;
     size_t options_size;               /* of group->options; 0: the group has sgd's */
     const struct gls_rule_table *rule; /* of the adaptive family (rule.h); NULL: sgd */
+    const struct gls_field *fields;    /* what it has besides the table's; ends with a NULL name */
+    const char *state_names[GLS_STATES_MAX]; /* as torch.optim calls the arrays of state */
+    const char *rest_name; /* what torch.optim calls 1 - the first of a tensor's numbers; NULL: nothing */
     uint32_t phases; /* passes of a step, each beginning when the one before has ended for all tensors */
     gls_phase phase[2];
     uint32_t unsigned_states; /* bit by bit, which arrays of state hold nothing below zero */
@@ -98,8 +101,15 @@ typedef struct gls_algorithm {
     bool starts_afresh;       /* its first update does not read the state */
     bool own_numbers;         /* it keeps numbers of each tensor */
     bool own_norms;           /* its scalars depend on norms of the tensor */
+    bool has_points;          /* parameters hold one point or the other (schedule_free.h) */
     /* How many arrays of state the group's tensors need under its present hyperparameters. */
     uint32_t (*states)(const gls_group *group);
+    /* Whether the group may have such hyperparameters. */
+    glissade_status (*check)(const gls_group *group, const void *options, glissade_error *error);
+    /* Whether a step is the same whatever its number; NULL: never. */
+    bool (*is_timeless)(const gls_group *group);
+    /* Why arrays cannot be had from torch.optim under the present hyperparameters; NULL, or NULL returned: they can. */
+    const char *(*refuses_torch)(const gls_group *group);
     /* What it defers; NULL: nothing, ever. */
     gls_threshold (*threshold)(const gls_group *group);
     /* Why its tensors must not hold a residual under the present hyperparameters; NULL if they may. */
@@ -135,7 +145,8 @@ typedef struct gls_holding {
 
 struct gls_group {
     uint32_t number;
-    uint32_t count; /* of tensors */
+    uint32_t stream; /* its number in the counters of stochastic rounding */
+    uint32_t count;  /* of tensors */
     size_t present; /* elements of the tensors whose gradient is present */
     const gls_algorithm *algorithm;
     gls_tensor *tensors;
@@ -147,6 +158,7 @@ struct gls_group {
     gls_norms *norms;        /* NULL: never asked for */
     double average_weight;   /* how much a step's parameters weigh in their average; 0: there is none */
     bool evaluates;          /* its parameters hold a point that cannot be stepped (schedule_free.h) */
+    struct gls_labels *labels;     /* NULL: none were set */
     gls_holding *holdings;
     uint32_t holding_count;
     union {
@@ -165,6 +177,8 @@ struct glissade_optimizer {
     gls_tuner tuner;
     uint64_t steps; /* calls of glissade_optimizer_step so far */
     uint64_t seed;  /* of stochastic rounding */
+    struct gls_spare *spare; /* memory kept for saves (state/spare.h); NULL: none ever was */
+    uint32_t next_stream;
     glissade_error error;
 };
 
@@ -185,6 +199,15 @@ glissade_status gls_optimizer_leave(glissade_optimizer *optimizer, const gls_gue
 /* Finds by number or reference; NULL, with the message written, if there is none. */
 gls_group *gls_optimizer_group(glissade_optimizer *optimizer, uint32_t number);
 gls_tensor *gls_optimizer_tensor(glissade_optimizer *optimizer, glissade_tensor_ref ref);
+
+/* A group's hyperparameters, and their bytes. */
+static inline void *gls_group_options(gls_group *group) {
+    return group->algorithm->options_size ? group->options : &group->sgd;
+}
+
+static inline size_t gls_options_bytes(const gls_algorithm *algorithm) {
+    return algorithm->options_size ? algorithm->options_size : sizeof(glissade_sgd_options);
+}
 
 /* What gradients are multiplied by, but for the sign of maximize: clip / gradient_scale; 1 where a stage has done it. */
 static inline double gls_request_factor(const gls_request *request, const gls_subject *subject) {
@@ -216,6 +239,9 @@ uint32_t gls_group_needs(const gls_group *group);
  * nothing; returns OK or OUT_OF_MEMORY.
  */
 glissade_status gls_group_provide_state(glissade_optimizer *optimizer, gls_group *group, uint32_t needs);
+
+/* Takes back what was provided since the group had so many holdings. */
+void gls_group_withdraw_state(glissade_optimizer *optimizer, gls_group *group, uint32_t holding_count);
 
 /* The records of deferral, and of storage, made if there are none yet; NULL without memory. */
 gls_deferral *gls_group_deferrals(gls_group *group);

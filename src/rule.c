@@ -63,9 +63,23 @@ double *gls_rule_learning_rate(gls_group *group) {
     return &((gls_rule_head *)group->options)->learning_rate;
 }
 
+bool gls_rule_is_timeless(const gls_group *group) {
+    (void)group;
+    return true;
+}
+
 /* ---- hyperparameters ---- */
 
-static glissade_status check_field(const char *name, double value, gls_range_kind kind,
+const gls_field gls_rule_head_fields[] = {
+    GLS_FIELD(gls_rule_head, learning_rate, FINITE),
+    GLS_FIELD(gls_rule_head, weight_decay, FINITE),
+    GLS_CHOICE(gls_rule_head, decay),
+    GLS_FLAG(gls_rule_head, maximize),
+    GLS_FLAG(gls_rule_head, cautious),
+    {NULL, 0, 0},
+};
+
+static glissade_status check_field(const char *name, double value, gls_field_kind kind,
                                    glissade_error *error) {
     static const struct {
         double least, most;
@@ -84,23 +98,34 @@ static glissade_status check_field(const char *name, double value, gls_range_kin
                          gls_number_format(value).text, ranges[kind].text);
 }
 
+static glissade_status check_fields(const gls_field *field, const void *options, glissade_error *error) {
+    for (; field->name; field++) {
+        double value;
+        if (field->accepts >= GLS_ACCEPT_RANGES)
+            continue;
+        memcpy(&value, (const char *)options + field->offset, sizeof value);
+        const glissade_status status = check_field(field->name, value, field->accepts, error);
+        if (status)
+            return status;
+    }
+    return GLISSADE_STATUS_OK;
+}
+
 static glissade_status check_values(const struct gls_rule_table *rule, const void *options,
                                     glissade_error *error) {
     const gls_rule_head *head = options;
     glissade_status status;
-    if ((status = check_field("learning_rate", head->learning_rate, GLS_ACCEPT_FINITE, error)) ||
-        (status = check_field("weight_decay", head->weight_decay, GLS_ACCEPT_FINITE, error)))
+    if ((status = check_fields(gls_rule_head_fields, options, error)) ||
+        (status = check_fields(rule->fields, options, error)))
         return status;
-    for (const gls_field *field = rule->fields; field->name; field++) {
-        double value;
-        memcpy(&value, (const char *)options + field->offset, sizeof value);
-        if ((status = check_field(field->name, value, field->accepts, error)))
-            return status;
-    }
     if ((unsigned)head->decay > GLISSADE_DECAY_DECOUPLED)
         return gls_error_set(error, GLISSADE_STATUS_INVALID_OPTION,
                              "decay is %d; accepted: 0 (coupled) and 1 (decoupled)", (int)head->decay);
     return rule->check ? rule->check(options, error) : GLISSADE_STATUS_OK;
+}
+
+glissade_status gls_rule_check(const gls_group *group, const void *options, glissade_error *error) {
+    return check_values(group->algorithm->rule, options, error);
 }
 
 /* Reads the caller's struct over the defaults and checks every field. */

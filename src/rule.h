@@ -19,23 +19,34 @@ typedef struct gls_rule_head {
     bool maximize, cautious;
 } gls_rule_head;
 
-/* What a hyperparameter of type double accepts. */
-typedef enum gls_range_kind {
-    GLS_ACCEPT_FINITE,   /* 0 to the largest float */
-    GLS_ACCEPT_POSITIVE, /* the smallest normal float to the largest */
-    GLS_ACCEPT_FRACTION, /* at least 0 and below 1 */
-    GLS_ACCEPT_UNIT,     /* 0 to 1 */
-    GLS_ACCEPT_NEGATIVE, /* the negative of the largest float to 0 */
-} gls_range_kind;
+/* What a hyperparameter accepts: of type double a range, of another type whatever that holds. */
+typedef enum gls_field_kind {
+    GLS_ACCEPT_FINITE,                   /* 0 to the largest float */
+    GLS_ACCEPT_POSITIVE,                 /* the smallest normal float to the largest */
+    GLS_ACCEPT_FRACTION,                 /* at least 0 and below 1 */
+    GLS_ACCEPT_UNIT,                     /* 0 to 1 */
+    GLS_ACCEPT_NEGATIVE,                 /* the negative of the largest float to 0 */
+    GLS_ACCEPT_RANGES,                   /* how many of these there are */
+    GLS_ACCEPT_FLAG = GLS_ACCEPT_RANGES, /* bool */
+    GLS_ACCEPT_COUNT,                    /* uint64_t */
+    GLS_ACCEPT_CHOICE                    /* an enumeration of 0 and 1 */
+} gls_field_kind;
 
 typedef struct gls_field {
     const char *name;
     size_t offset;
-    gls_range_kind accepts;
+    gls_field_kind accepts;
 } gls_field;
 
+/* Fields of type double, bool, uint64_t and of an enumeration; of another type than its line says none compiles. */
 #define GLS_FIELD(type, field, kind)                                                                         \
-    { #field, offsetof(type, field), GLS_ACCEPT_##kind }
+    { #field, offsetof(type, field), _Generic(((type *)NULL)->field, double : GLS_ACCEPT_##kind) }
+#define GLS_FLAG(type, field)                                                                                \
+    { #field, offsetof(type, field), _Generic(((type *)NULL)->field, bool : GLS_ACCEPT_FLAG) }
+#define GLS_COUNT(type, field)                                                                               \
+    { #field, offsetof(type, field), _Generic(((type *)NULL)->field, uint64_t : GLS_ACCEPT_COUNT) }
+#define GLS_CHOICE(type, field)                                                                              \
+    { #field, offsetof(type, field), _Generic(((type *)NULL)->field, unsigned : GLS_ACCEPT_CHOICE) }
 
 /* What a rule's scalars are made from. */
 typedef struct gls_rule_context {
@@ -52,8 +63,7 @@ typedef struct gls_rule_context {
 struct gls_rule_table {
     gls_layout layout;
     const void *defaults;
-    const gls_field
-        *fields; /* of type double, learning_rate and weight_decay not among them; ends with a NULL name */
+    const gls_field *fields; /* all but those of the head; ends with a NULL name */
     /* Contradictions among values that are each in range; may be NULL. */
     glissade_status (*check)(const void *options, glissade_error *error);
     /* Why a group must not change to these; may be NULL. */
@@ -71,9 +81,15 @@ void gls_rule_prepare(const gls_group *group, const gls_request *request, const 
 size_t gls_rule_run(const gls_call *call, const gls_operands *arrays, const gls_gather *gather, size_t n,
                     const gls_walk *walk);
 double *gls_rule_learning_rate(gls_group *group);
+bool gls_rule_is_timeless(const gls_group *group); /* of rules that always are */
+glissade_status gls_rule_check(const gls_group *group, const void *options, glissade_error *error);
+
+/* Fields of the head; ends with a NULL name. */
+extern const gls_field gls_rule_head_fields[];
 
 #define GLS_RULE_MEMBERS                                                                                     \
-    .prepare = gls_rule_prepare, .run = gls_rule_run, .learning_rate = gls_rule_learning_rate
+    .fields = gls_rule_head_fields, .check = gls_rule_check, .prepare = gls_rule_prepare,                    \
+    .run = gls_rule_run, .learning_rate = gls_rule_learning_rate
 
 /* The one pass of most rules. */
 #define GLS_RULE_ONE_PASS                                                                                    \

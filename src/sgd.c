@@ -7,6 +7,7 @@
 #include "debias.h"
 #include "optimizer.h"
 #include "options.h"
+#include "rule.h"
 
 static const gls_layout layout = {
     "glissade_sgd_options", {offsetof(glissade_sgd_options, defer_threshold), sizeof(glissade_sgd_options)}};
@@ -116,14 +117,40 @@ static double *learning_rate(gls_group *group) {
     return &group->sgd.learning_rate;
 }
 
+/* To be saved and restored by. */
+static const gls_field fields[] = {
+    GLS_FIELD(glissade_sgd_options, learning_rate, FINITE),
+    GLS_FIELD(glissade_sgd_options, momentum, FRACTION),
+    GLS_FIELD(glissade_sgd_options, dampening, UNIT),
+    GLS_FIELD(glissade_sgd_options, weight_decay, FINITE),
+    GLS_CHOICE(glissade_sgd_options, decay),
+    GLS_CHOICE(glissade_sgd_options, first_step),
+    GLS_FLAG(glissade_sgd_options, nesterov),
+    GLS_FLAG(glissade_sgd_options, debias),
+    GLS_FLAG(glissade_sgd_options, maximize),
+    GLS_FIELD(glissade_sgd_options, defer_threshold, FINITE),
+    GLS_CHOICE(glissade_sgd_options, defer_unit),
+    {NULL, 0, 0},
+};
+
+static glissade_status check(const gls_group *group, const void *options, glissade_error *error);
+
+static bool is_timeless(const gls_group *group) {
+    return !group->sgd.debias;
+}
+
 static const gls_algorithm algorithm = {
     .name = "sgd",
+    .fields = fields,
+    .state_names = {"momentum_buffer"},
     .phases = 1,
     .phase =
         {{.reads_gradient = true, .reads_states = true, .writes_states = true, .writes_parameter = true}},
     .most_states = 1,
     .starts_afresh = true,
     .states = states,
+    .check = check,
+    .is_timeless = is_timeless,
     .threshold = threshold,
     .refuses_residual = refuses_residual,
     .prepare = prepare,
@@ -175,15 +202,8 @@ static glissade_status check_deferral(const glissade_sgd_options *sgd, glissade_
     return GLISSADE_STATUS_OK;
 }
 
-/* Reads the caller's struct over the defaults and checks every field. */
-static glissade_status read_options(const glissade_sgd_options *given, glissade_sgd_options *sgd,
-                                    glissade_error *error) {
-    *sgd = defaults;
+static glissade_status check_values(const glissade_sgd_options *sgd, glissade_error *error) {
     glissade_status status;
-    if (!given)
-        return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT, "options is NULL");
-    if ((status = gls_options_read(&layout, sgd, given, error)))
-        return status;
     const char *finite = "from 0 to the largest float", *fraction = "at least 0 and below 1";
     const double below_one = 1 - DBL_EPSILON / 2;
     if ((status = check_range("learning_rate", sgd->learning_rate, (double)FLT_MAX, finite, error)) ||
@@ -201,6 +221,16 @@ static glissade_status read_options(const glissade_sgd_options *given, glissade_
     if ((status = check_deferral(sgd, error)))
         return status;
     return check_combination(sgd, error);
+}
+
+/* Reads the caller's struct over the defaults and checks every field. */
+static glissade_status read_options(const glissade_sgd_options *given, glissade_sgd_options *sgd,
+                                    glissade_error *error) {
+    *sgd = defaults;
+    if (!given)
+        return gls_error_set(error, GLISSADE_STATUS_NULL_ARGUMENT, "options is NULL");
+    const glissade_status status = gls_options_read(&layout, sgd, given, error);
+    return status ? status : check_values(sgd, error);
 }
 
 /* ---- calls ---- */
@@ -260,6 +290,11 @@ static glissade_status check_wide(const gls_group *group, const glissade_sgd_opt
                 "defer_threshold is %s while tensor %u is of double; it needs float, bf16 or f16",
                 gls_number_format(sgd->defer_threshold).text, i);
     return GLISSADE_STATUS_OK;
+}
+
+static glissade_status check(const gls_group *group, const void *options, glissade_error *error) {
+    const glissade_status status = check_values(options, error);
+    return status ? status : check_wide(group, options, error);
 }
 
 /* The arrays that the group will need under new hyperparameters. */

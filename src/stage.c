@@ -47,11 +47,12 @@ static float *widen(const gls_format_kernels *k, void *array, gls_format format,
 
 /* Philox's counter beside the block: who the elements are. */
 static gls_random random_of(const gls_stage *stage, gls_array array, size_t begin) {
-    const uint64_t t = stage->group->tensors[stage->tensor].t;
-    return (gls_random){
-        .key = {(uint32_t)stage->seed, (uint32_t)(stage->seed >> 32)},
-        .block = (uint32_t)(begin / 8),
-        .counter = {stage->group->number, stage->tensor | (uint32_t)array << 24, (uint32_t)t}};
+    const gls_group *group = stage->group;
+    const uint64_t t = group->tensors[stage->tensor].t;
+    const uint32_t tensor = group->storage[stage->tensor].stream;
+    return (gls_random){.key = {(uint32_t)stage->seed, (uint32_t)(stage->seed >> 32)},
+                        .block = (uint32_t)(begin / 8),
+                        .counter = {group->stream, tensor | (uint32_t)array << 24, (uint32_t)t}};
 }
 
 /* What widen gave, back into the array. */
@@ -280,6 +281,15 @@ void gls_stage_blend(const gls_kernels *kernels, const gls_group *group, uint32_
         kernels->formats->average(full, (const float *)s + x.begin, (float)weight, x.n, 0);
         round_parameter(&x, full);
     }
+}
+
+void gls_stage_copy(const gls_kernels *kernels, const gls_group *group, uint32_t tensor, gls_range range) {
+    const gls_stage stage = {.group = group, .tensor = tensor, .kernels = kernels};
+    stretch x;
+    x.stage = &stage;
+    x.begin = range.begin;
+    x.n = range.end - range.begin;
+    narrow(&x, GLS_ARRAY_COPY, (const float *)group->tensors[tensor].p + range.begin);
 }
 
 void gls_stage_follow(const gls_kernels *kernels, const gls_group *group, uint32_t tensor, gls_range range,

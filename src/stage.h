@@ -50,6 +50,9 @@ static inline double gls_clamp(double x, double limit) {
 void gls_stage_blend(const gls_kernels *kernels, const gls_group *group, uint32_t tensor, gls_range range,
                      uint32_t state, double weight);
 
+/* Writes the copy of a float parameter anew. */
+void gls_stage_copy(const gls_kernels *kernels, const gls_group *group, uint32_t tensor, gls_range range);
+
 /* Writes master and average anew from the parameter. */
 void gls_stage_follow(const gls_kernels *kernels, const gls_group *group, uint32_t tensor, gls_range range,
                       bool master, bool average);

@@ -30,6 +30,8 @@ uint32_t gls_group_needs(const gls_group *group) {
 static bool lacks(const gls_group *group, gls_array array, uint32_t tensor) {
     if (array == GLS_ARRAY_MASTER && group->storage[tensor].mastered == GLISSADE_MASTER_NONE)
         return false;
+    if ((array == GLS_ARRAY_RESIDUAL || array == GLS_ARRAY_AVERAGE) && gls_group_is_wide(group, tensor))
+        return false;
     return group->tensors[tensor].n && !*gls_group_slot(group, tensor, array);
 }
 
@@ -245,4 +247,18 @@ glissade_status gls_group_provide_state(glissade_optimizer *optimizer, gls_group
     if (group->storage)
         initialise(optimizer, group);
     return GLISSADE_STATUS_OK;
+}
+
+void gls_group_withdraw_state(glissade_optimizer *optimizer, gls_group *group, uint32_t holding_count) {
+    while (group->holding_count > holding_count) {
+        gls_holding *holding = &group->holdings[--group->holding_count];
+        const uintptr_t begin = (uintptr_t)holding->arena.base, end = begin + holding->arena.bytes;
+        gls_intervals_remove_within(&optimizer->arrays, begin, end);
+        for (uint32_t i = 0; i < group->count; i++) {
+            void **slot = gls_group_slot(group, i, holding->array);
+            if ((uintptr_t)*slot - begin < end - begin)
+                *slot = NULL;
+        }
+        gls_arena_destroy(&holding->arena);
+    }
 }

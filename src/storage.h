@@ -45,6 +45,7 @@ typedef struct gls_storage {
     double *factor_sums;              /* of a factored tensor's rows and columns, in the pass under way */
     bool factored;                    /* the first state is the averages of rows and columns (factors.h) */
     glissade_master mastered;         /* what `master` is */
+    uint32_t stream;                  /* the tensor's number in the counters of stochastic rounding */
     uint8_t formats[GLS_ARRAY_COUNT]; /* gls_format */
     bool fresh_master, fresh_average; /* made a moment ago, value still to come */
     bool staged; /* not all arrays that a kernel works on are floats, or others depend on them */

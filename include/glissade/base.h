@@ -17,7 +17,8 @@
  *   Guest     No call changes the caller's CPU affinity, floating-point control or status word, signal mask,
  *             errno or locale. The library never prints, aborts or exits. (The OpenMP runtime may: libgomp
  *             ends the process when the system refuses it a thread.)
- *   Text      Returned strings are ASCII, owned by the library, and live as long as the object they came from.
+ *   Text      Returned strings are ASCII (but names that were read from a file or given are as they were), owned by the
+ *             library, and live as long as the object they came from.
  */
 #ifndef GLISSADE_BASE_H
 #define GLISSADE_BASE_H
@@ -59,7 +60,12 @@ typedef enum glissade_status {
     GLISSADE_STATUS_INVALID_ENVIRONMENT = 17, /* a GLISSADE_ variable holds what it does not accept */
     GLISSADE_STATUS_UNKNOWN_VARIABLE = 18,    /* a GLISSADE_ variable that does not exist */
     GLISSADE_STATUS_TOPOLOGY = 19,            /* the machine's topology could not be read */
-    GLISSADE_STATUS_UNSUPPORTED = 20          /* the operating system refuses what the call needs */
+    GLISSADE_STATUS_UNSUPPORTED = 20,         /* the operating system refuses what the call needs */
+    GLISSADE_STATUS_IO = 21,                  /* a file could not be opened, read, written or synchronised */
+    GLISSADE_STATUS_INVALID_FILE = 22,        /* a file is not of the format it should have */
+    GLISSADE_STATUS_CHECKSUM = 23,            /* a file's bytes are not those that were written */
+    GLISSADE_STATUS_MISMATCH = 24,            /* a file is whole, but does not fit what it is loaded into */
+    GLISSADE_STATUS_CANCELLED = 25            /* stopped on request */
 } glissade_status;
 
 /* Name ("GLISSADE_STATUS_BUSY") and one-line text of a status; never NULL, also for values not listed. */

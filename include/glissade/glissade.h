@@ -15,6 +15,7 @@
 #include "glissade/asgd.h"
 #include "glissade/base.h"
 #include "glissade/engine.h"
+#include "glissade/file.h"
 #include "glissade/lamb.h"
 #include "glissade/lars.h"
 #include "glissade/lion.h"
@@ -27,5 +28,6 @@
 #include "glissade/schedule.h"
 #include "glissade/schedule_free.h"
 #include "glissade/sgd.h"
+#include "glissade/state.h"
 
 #endif

@@ -58,6 +58,7 @@ static const gls_algorithm algorithm = {
     .name = "adabelief",
     .options_size = sizeof(glissade_adabelief_options),
     .rule = &rule,
+    .state_names = {"exp_avg", "exp_avg_sq"},
     GLS_RULE_ONE_PASS,
     .most_states = 2,
     .unsigned_states = 1u << 1,

@@ -50,9 +50,11 @@ static const gls_algorithm algorithm = {
     .name = "adadelta",
     .options_size = sizeof(glissade_adadelta_options),
     .rule = &rule,
+    .state_names = {"square_avg", "acc_delta"},
     GLS_RULE_ONE_PASS,
     .most_states = 2,
     .unsigned_states = 1u << 0 | 1u << 1,
+    .is_timeless = gls_rule_is_timeless,
     .states = states,
     GLS_RULE_MEMBERS,
 };

@@ -81,6 +81,7 @@ static const gls_algorithm algorithm = {
     .name = "adafactor",
     .options_size = sizeof(glissade_adafactor_options),
     .rule = &rule,
+    .state_names = {"variance"},
     .phases = 2,
     .phase = {{.reads_gradient = true, .reads_states = true, .writes_states = true, .measures = true},
               {.reads_gradient = true, .reads_states = true, .writes_parameter = true}},

@@ -50,6 +50,7 @@ static const gls_algorithm algorithm = {
     .name = "adagrad",
     .options_size = sizeof(glissade_adagrad_options),
     .rule = &rule,
+    .state_names = {"sum"},
     GLS_RULE_ONE_PASS,
     .most_states = 1,
     .unsigned_states = 1u << 0,

@@ -18,6 +18,8 @@ static const glissade_adam_options defaults = {
 };
 
 static const gls_field fields[] = {
+    GLS_FLAG(glissade_adam_options, amsgrad),
+    GLS_FLAG(glissade_adam_options, debias),
     GLS_FIELD(glissade_adam_options, beta1, FRACTION),
     GLS_FIELD(glissade_adam_options, beta2, FRACTION),
     GLS_FIELD(glissade_adam_options, eps, FINITE),
@@ -60,6 +62,7 @@ static const gls_algorithm algorithm = {
     .name = "adam",
     .options_size = sizeof(glissade_adam_options),
     .rule = &rule,
+    .state_names = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"},
     GLS_RULE_ONE_PASS,
     .most_states = 3,
     .unsigned_states = 1u << 1 | 1u << 2,

@@ -55,6 +55,7 @@ static const gls_algorithm algorithm = {
     .name = "adamax",
     .options_size = sizeof(glissade_adamax_options),
     .rule = &rule,
+    .state_names = {"exp_avg", "exp_inf"},
     GLS_RULE_ONE_PASS,
     .most_states = 2,
     .unsigned_states = 1u << 1,

@@ -25,6 +25,7 @@ static const gls_field fields[] = {
     GLS_FIELD(glissade_ademamix_options, eps, FINITE),
     GLS_FIELD(glissade_ademamix_options, beta3, FRACTION),
     GLS_FIELD(glissade_ademamix_options, alpha, FINITE),
+    GLS_COUNT(glissade_ademamix_options, warmup),
     {NULL, 0, 0},
 };
 
@@ -83,6 +84,7 @@ static const gls_algorithm algorithm = {
     .name = "ademamix",
     .options_size = sizeof(glissade_ademamix_options),
     .rule = &rule,
+    .state_names = {"exp_avg", "exp_avg_sq", "exp_avg_slow"},
     GLS_RULE_ONE_PASS,
     .most_states = 3,
     .unsigned_states = 1u << 1,

@@ -17,6 +17,7 @@ static const glissade_adopt_options defaults = {
 };
 
 static const gls_field fields[] = {
+    GLS_FLAG(glissade_adopt_options, clip),
     GLS_FIELD(glissade_adopt_options, beta1, FRACTION),
     GLS_FIELD(glissade_adopt_options, beta2, FRACTION),
     GLS_FIELD(glissade_adopt_options, eps, FINITE),
@@ -62,6 +63,7 @@ static const gls_algorithm algorithm = {
     .name = "adopt",
     .options_size = sizeof(glissade_adopt_options),
     .rule = &rule,
+    .state_names = {"exp_avg", "exp_avg_sq"},
     GLS_RULE_ONE_PASS,
     .most_states = 2,
     .unsigned_states = 1u << 1,

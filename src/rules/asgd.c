@@ -56,6 +56,7 @@ static const gls_algorithm algorithm = {
     .name = "asgd",
     .options_size = sizeof(glissade_asgd_options),
     .rule = &rule,
+    .state_names = {"ax"},
     GLS_RULE_ONE_PASS,
     .most_states = 1,
     .plain_states = 1u << 0,

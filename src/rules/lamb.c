@@ -66,6 +66,7 @@ static const gls_algorithm algorithm = {
     .name = "lamb",
     .options_size = sizeof(glissade_lamb_options),
     .rule = &rule,
+    .state_names = {"exp_avg", "exp_avg_sq"},
     .phases = 2,
     .phase = {{.reads_gradient = true, .reads_states = true, .writes_states = true, .measures = true},
               {.reads_states = true, .writes_parameter = true}},

@@ -67,12 +67,14 @@ static const gls_algorithm algorithm = {
     .name = "lars",
     .options_size = sizeof(glissade_lars_options),
     .rule = &rule,
+    .state_names = {"momentum_buffer"},
     .phases = 2,
     .phase =
         {{.reads_gradient = true, .measures = true},
          {.reads_gradient = true, .reads_states = true, .writes_states = true, .writes_parameter = true}},
     .most_states = 1,
     .own_norms = true,
+    .is_timeless = gls_rule_is_timeless,
     .states = states,
     GLS_RULE_MEMBERS,
 };

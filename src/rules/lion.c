@@ -51,8 +51,10 @@ static const gls_algorithm algorithm = {
     .name = "lion",
     .options_size = sizeof(glissade_lion_options),
     .rule = &rule,
+    .state_names = {"exp_avg"},
     GLS_RULE_ONE_PASS,
     .most_states = 1,
+    .is_timeless = gls_rule_is_timeless,
     .states = states,
     GLS_RULE_MEMBERS,
 };

@@ -86,6 +86,8 @@ static const gls_algorithm algorithm = {
     .name = "nadam",
     .options_size = sizeof(glissade_nadam_options),
     .rule = &rule,
+    .state_names = {"exp_avg", "exp_avg_sq"},
+    .rest_name = "mu_product",
     GLS_RULE_ONE_PASS,
     .most_states = 2,
     .unsigned_states = 1u << 1,

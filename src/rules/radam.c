@@ -71,6 +71,7 @@ static const gls_algorithm algorithm = {
     .name = "radam",
     .options_size = sizeof(glissade_radam_options),
     .rule = &rule,
+    .state_names = {"exp_avg", "exp_avg_sq"},
     GLS_RULE_ONE_PASS,
     .most_states = 2,
     .unsigned_states = 1u << 1,

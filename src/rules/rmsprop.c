@@ -13,6 +13,7 @@ static const glissade_rmsprop_options defaults = {
 };
 
 static const gls_field fields[] = {
+    GLS_FLAG(glissade_rmsprop_options, centered),
     GLS_FIELD(glissade_rmsprop_options, alpha, FRACTION),
     GLS_FIELD(glissade_rmsprop_options, eps, FINITE),
     GLS_FIELD(glissade_rmsprop_options, momentum, FRACTION),
@@ -22,6 +23,12 @@ static const gls_field fields[] = {
 static uint32_t states(const gls_group *group) {
     const glissade_rmsprop_options *rmsprop = group->options;
     return rmsprop->centered ? 3 : rmsprop->momentum != 0 ? 2 : 1;
+}
+
+static const char *refuses_torch(const gls_group *group) {
+    return ((const glissade_rmsprop_options *)group->options)->centered
+               ? "with centered, torch.optim's square_avg is the average of squares, here it is the variance"
+               : NULL;
 }
 
 static gls_rule kernel(const void *options, uint32_t phase) {
@@ -56,9 +63,12 @@ static const gls_algorithm algorithm = {
     .name = "rmsprop",
     .options_size = sizeof(glissade_rmsprop_options),
     .rule = &rule,
+    .state_names = {"square_avg", "momentum_buffer", "grad_avg"},
     GLS_RULE_ONE_PASS,
     .most_states = 3,
     .unsigned_states = 1u << 0,
+    .is_timeless = gls_rule_is_timeless,
+    .refuses_torch = refuses_torch,
     .states = states,
     GLS_RULE_MEMBERS,
 };

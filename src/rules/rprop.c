@@ -73,6 +73,7 @@ static const gls_algorithm algorithm = {
     .name = "rprop",
     .options_size = sizeof(glissade_rprop_options),
     .rule = &rule,
+    .state_names = {"prev", "step_size"},
     GLS_RULE_ONE_PASS,
     .most_states = 2,
     .unsigned_states = 1u << 1,

@@ -33,6 +33,7 @@ static const adamw_options adamw_defaults = {
 
 static const gls_field sgd_fields[] = {
     GLS_FIELD(sgd_options, beta, UNIT),
+    GLS_COUNT(sgd_options, warmup_steps),
     GLS_FIELD(sgd_options, r, FINITE),
     GLS_FIELD(sgd_options, weight_lr_power, FINITE),
     {NULL, 0, 0},
@@ -42,6 +43,7 @@ static const gls_field adamw_fields[] = {
     GLS_FIELD(adamw_options, beta1, UNIT),
     GLS_FIELD(adamw_options, beta2, FRACTION),
     GLS_FIELD(adamw_options, eps, FINITE),
+    GLS_COUNT(adamw_options, warmup_steps),
     GLS_FIELD(adamw_options, r, FINITE),
     GLS_FIELD(adamw_options, weight_lr_power, FINITE),
     {NULL, 0, 0},
@@ -222,10 +224,12 @@ static const gls_algorithm sgd = {
     .name = "schedule_free_sgd",
     .options_size = sizeof(sgd_options),
     .rule = &sgd_rule,
+    .state_names = {"z"},
     GLS_RULE_ONE_PASS,
     .most_states = 1,
     .plain_states = 1u << 0,
     .own_numbers = true,
+    .has_points = true,
     .states = sgd_states,
     .advance = sgd_advance,
     GLS_RULE_MEMBERS,
@@ -235,11 +239,13 @@ static const gls_algorithm adamw = {
     .name = "schedule_free_adamw",
     .options_size = sizeof(adamw_options),
     .rule = &adamw_rule,
+    .state_names = {"z", "exp_avg_sq"},
     GLS_RULE_ONE_PASS,
     .most_states = 2,
     .unsigned_states = 1u << 1,
     .plain_states = 1u << 0,
     .own_numbers = true,
+    .has_points = true,
     .states = adamw_states,
     .advance = adamw_advance,
     GLS_RULE_MEMBERS,
@@ -274,7 +280,7 @@ static glissade_status set_point(glissade_optimizer *optimizer, uint32_t number,
     gls_group *group = gls_optimizer_group(optimizer, number);
     if (!group)
         return GLISSADE_STATUS_NOT_FOUND;
-    if (group->algorithm != &sgd && group->algorithm != &adamw)
+    if (!group->algorithm->has_points)
         return gls_error_set(&optimizer->error, GLISSADE_STATUS_NOT_FOUND,
                              "group %u is under the rule %s; points have schedule_free_sgd and "
                              "schedule_free_adamw",

@@ -91,3 +91,36 @@ data_folder() {
     images 20 | gzip -1 >"$folder/$1/t10k-images-idx3-ubyte.gz"
     labels 20 | gzip -1 >"$folder/$1/t10k-labels-idx1-ubyte.gz"
 }
+
+# ---- JSON and tensor files ----
+
+# json EXPRESSION DESCRIPTION: stdout is one JSON document `d` of which the Python expression is true.
+json() {
+    python3 -c 'import json, sys
+def unique(pairs):
+    assert len({key for key, value in pairs}) == len(pairs), "a key twice"
+    return dict(pairs)
+d = json.load(open(sys.argv[1], "rb"), object_pairs_hook=unique)
+sys.exit(not eval(sys.argv[2]))' "$out" "$1" 2>>"$err"
+    ok $? "$2"
+}
+
+# byte NUMBER: that byte.
+# shellcheck disable=SC2059 # the format is an octal escape made from the number
+byte() {
+    printf "\\$(printf '%03o' "$1")"
+}
+
+# tensor_file NAME JSON: a file of that header, with what stdin has as its data.
+tensor_file() {
+    {
+        byte $((${#2} % 256)) && byte $((${#2} / 256)) && printf '\000\000\000\000\000\000%s' "$2" && cat
+    } >"$folder/$1"
+}
+
+# flip FILE OFFSET: changes the lowest bit of a byte of the file.
+flip() {
+    value=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+    value=$((value % 2 == 0 ? value + 1 : value - 1))
+    byte $value | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}

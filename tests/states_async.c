@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Saves that go on while steps do: what is saved is the state of the start to the bit, whatever happens meanwhile. */
+#include "files.h"
+#include "stepper.h"
+
+#include <criterion/criterion.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SMALL = 40000, LARGE = 12 * 1000 * 1000 };
+
+static folder home;
+static glissade_engine *engine;
+static stepper it;
+static glissade_error error;
+static stepper_text text;
+
+static void setup(void) {
+    scenario_clear_environment();
+    folder_create(&home, FOLDER_MEMORY);
+    engine = scenario_engine(2);
+}
+
+static void teardown(void) {
+    if (it.optimizer)
+        stepper_destroy(&it);
+    glissade_engine_destroy(&engine);
+    cr_assert_eq(folder_temporaries(&home), 0, "temporary files are left: %s", folder_names(&home));
+    cr_assert_eq(descriptors_open(), home.descriptors, "descriptors are left open");
+    folder_destroy(&home);
+}
+
+TestSuite(states_async, .init = setup, .fini = teardown, .timeout = 120);
+
+static void begin(size_t bytes) {
+    stepper_create(&it, engine, bytes);
+    stepper_step(&it);
+    stepper_step(&it);
+}
+
+static const char *path(void) {
+    return folder_at(&home, "state");
+}
+
+static glissade_save *start(const glissade_save_options *options) {
+    glissade_save *save;
+    cr_assert_eq(glissade_optimizer_save_start(it.optimizer, path(), options, &save), GLISSADE_STATUS_OK,
+                 "%s", glissade_optimizer_message(it.optimizer));
+    cr_assert_not_null(save);
+    return save;
+}
+
+static void must_end_well(glissade_save *save) {
+    cr_assert_eq(glissade_save_wait(save, &error), GLISSADE_STATUS_OK, "%s", error.message);
+    glissade_save_destroy(&save);
+    cr_assert_null(save);
+}
+
+static void must_hold(uint64_t step) {
+    const char *wrong = stepper_difference(&it, path(), step);
+    cr_assert_null(wrong, "%s", wrong);
+}
+
+static void save_now(void) {
+    const glissade_save_options options = stepper_options(&it, &text);
+    cr_assert_eq(glissade_optimizer_save(it.optimizer, path(), &options, NULL), GLISSADE_STATUS_OK, "%s",
+                 glissade_optimizer_message(it.optimizer));
+}
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+/* ---- what is saved ---- */
+
+Test(states_async, same_file_as_a_save_that_is_waited_for) {
+    size_t counts[2];
+    begin(SMALL);
+    const glissade_save_options options = stepper_options(&it, &text);
+    must_end_well(start(&options));
+    char *first = bytes_load(path(), &counts[0]);
+    save_now();
+    char *second = bytes_load(path(), &counts[1]);
+    cr_assert(counts[0] == counts[1] && memcmp(first, second, counts[0]) == 0);
+    free(first);
+    free(second);
+}
+
+/* Steps change every element while the save is held back. */
+Test(states_async, steps_go_on) {
+    begin(LARGE);
+    glissade_save_options options = stepper_options(&it, &text);
+    options.bytes_per_second = 40 * 1000 * 1000;
+    glissade_save *save = start(&options);
+    const uint64_t step = it.step;
+    glissade_save_progress progress = {.size = sizeof progress};
+    unsigned amid = 0;
+    do {
+        stepper_step(&it);
+        cr_assert_eq(glissade_save_get_progress(save, &progress), GLISSADE_STATUS_OK);
+        amid += !progress.done;
+    } while (!progress.done);
+    cr_assert_gt(amid, 0, "the save was over before the first step");
+    must_end_well(save);
+    must_hold(step);
+    save_now();
+    must_hold(it.step);
+}
+
+/* Also the caller's own arrays are copied, unless he lends them. */
+Test(states_async, callers_arrays_are_copied) {
+    begin(SMALL);
+    const glissade_save_options options = stepper_options(&it, &text);
+    glissade_save *save = start(&options);
+    for (size_t i = 0; i < STEPPER_TENSORS; i++)
+        memset(it.p[i], 0xA5, it.lengths[i] * sizeof(float));
+    must_end_well(save);
+    must_hold(it.step);
+}
+
+Test(states_async, lent_arrays_are_not_copied) {
+    begin(LARGE);
+    glissade_save_options options = stepper_options(&it, &text);
+    glissade_save_progress copied = {.size = sizeof copied}, lent = {.size = sizeof lent};
+    glissade_save *save = start(&options);
+    cr_assert_eq(glissade_save_get_progress(save, &copied), GLISSADE_STATUS_OK);
+    must_end_well(save);
+    must_hold(it.step);
+    options.borrow = true;
+    save = start(&options);
+    cr_assert_eq(glissade_save_get_progress(save, &lent), GLISSADE_STATUS_OK);
+    must_end_well(save);
+    must_hold(it.step);
+    cr_assert(lent.total == copied.total && lent.stall_seconds >= lent.copy_seconds);
+}
+
+/* What was lent is read while the save goes on: a change then is in the file, and in its checksums. */
+Test(states_async, lent_arrays_are_read_when_their_turn_comes) {
+    begin(LARGE);
+    glissade_save_options options = stepper_options(&it, &text);
+    options.borrow = true;
+    options.bytes_per_second = 20 * 1000 * 1000;
+    glissade_save *save = start(&options);
+    const size_t last = STEPPER_TENSORS - 1;
+    it.p[last][it.lengths[last] - 1] = 12345;
+    it.p[0][0] = 12345;
+    must_end_well(save);
+    const char *wrong = stepper_difference(&it, path(), it.step);
+    cr_assert(wrong && strstr(wrong, "an element is not of the step"), "%s",
+              wrong ? wrong : "it is as it was");
+}
+
+/* ---- progress ---- */
+
+Test(states_async, progress) {
+    begin(LARGE);
+    glissade_save_options options = stepper_options(&it, &text);
+    options.bytes_per_second = 60 * 1000 * 1000;
+    const double begun = now();
+    glissade_save *save = start(&options);
+    const double started = now();
+    glissade_save_progress progress = {.size = sizeof progress}, last = {.bytes = 0};
+    bool halfway = false;
+    do {
+        cr_assert_eq(glissade_save_get_progress(save, &progress), GLISSADE_STATUS_OK);
+        cr_assert(progress.bytes >= last.bytes && progress.bytes <= progress.total);
+        cr_assert(progress.seconds >= last.seconds && progress.seconds >= progress.stall_seconds);
+        halfway |= progress.bytes > 0 && progress.bytes < progress.total;
+        last = progress;
+        usleep(1000);
+    } while (!progress.done);
+    cr_assert(halfway);
+    cr_assert_eq(progress.bytes, progress.total);
+    cr_assert(progress.copy_seconds > 0 && progress.copy_seconds <= progress.stall_seconds);
+    cr_assert_leq(progress.stall_seconds, started - begun);
+    usleep(20000);
+    last.size = 1;
+    cr_assert_eq(glissade_save_get_progress(save, &last), GLISSADE_STATUS_INVALID_SIZE);
+    last.size = sizeof last;
+    cr_assert_eq(glissade_save_get_progress(save, &last), GLISSADE_STATUS_OK);
+    cr_assert_eq(last.seconds, progress.seconds, "the clock goes on");
+    must_end_well(save);
+    size_t count;
+    free(bytes_load(path(), &count));
+    cr_assert_eq(count, progress.total);
+}
+
+/* However fast the disk, no more is written than the rate allows; how much less, depends on the machine. */
+Test(states_async, rate) {
+    begin(LARGE);
+    glissade_save_options options = stepper_options(&it, &text);
+    options.bytes_per_second = 50 * 1000 * 1000;
+    const double begun = now();
+    must_end_well(start(&options));
+    const double seconds = now() - begun;
+    /* The last slice of a megabyte is not waited for; and what is beside the data does not count. */
+    cr_assert_geq(seconds, (LARGE - 2e6) / 50e6, "%g s", seconds);
+    must_hold(it.step);
+}
+
+/* ---- cancelling ---- */
+
+Test(states_async, cancelled_at_many_moments) {
+    enum { MOMENTS = 60 };
+    begin(LARGE);
+    save_now();
+    uint64_t step = it.step;
+    unsigned cancelled = 0;
+    for (int moment = 0; moment < MOMENTS; moment++) {
+        stepper_step(&it);
+        glissade_save_options options = stepper_options(&it, &text);
+        options.bytes_per_second = moment % 2 ? 400 * 1000 * 1000 : 0;
+        glissade_save *save = start(&options);
+        usleep((useconds_t)(moment * 1000));
+        glissade_save_cancel(save);
+        const glissade_status status = glissade_save_wait(save, &error);
+        cr_assert(status == GLISSADE_STATUS_OK || status == GLISSADE_STATUS_CANCELLED, "%s", error.message);
+        cr_assert(!status || strstr(error.message, "state: the save was cancelled"), "%s", error.message);
+        cr_assert_eq(folder_temporaries(&home), 0, "%s", folder_names(&home));
+        glissade_save_cancel(save);
+        cr_assert_eq(glissade_save_wait(save, NULL), status);
+        glissade_save_destroy(&save);
+        must_hold(status ? step : it.step);
+        step = status ? step : it.step;
+        cancelled += status == GLISSADE_STATUS_CANCELLED;
+    }
+    cr_assert_gt(cancelled, MOMENTS / 4);
+}
+
+Test(states_async, cancelled_without_a_file_before) {
+    begin(LARGE);
+    glissade_save_options options = stepper_options(&it, &text);
+    options.bytes_per_second = 1000;
+    glissade_save *save = start(&options);
+    glissade_save_cancel(save);
+    cr_assert_eq(glissade_save_wait(save, &error), GLISSADE_STATUS_CANCELLED);
+    cr_assert_eq(error.status, GLISSADE_STATUS_CANCELLED);
+    glissade_save_progress progress = {.size = sizeof progress};
+    cr_assert_eq(glissade_save_get_progress(save, &progress), GLISSADE_STATUS_OK);
+    cr_assert(progress.done && progress.bytes < progress.total);
+    glissade_save_destroy(&save);
+    cr_assert_str_eq(folder_names(&home), "");
+}
+
+/* ---- waiting ---- */
+
+static void *wait_aside(void *save) {
+    glissade_error own;
+    const glissade_status status = glissade_save_wait(save, &own);
+    return status == GLISSADE_STATUS_OK && own.status == status ? save : NULL;
+}
+
+Test(states_async, many_wait) {
+    pthread_t threads[6];
+    begin(LARGE);
+    glissade_save_options options = stepper_options(&it, &text);
+    options.bytes_per_second = 200 * 1000 * 1000;
+    glissade_save *save = start(&options);
+    for (int i = 0; i < 6; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, wait_aside, save), 0);
+    for (int i = 0; i < 6; i++) {
+        void *result;
+        cr_assert(pthread_join(threads[i], &result) == 0 && result == save);
+    }
+    cr_assert_eq(glissade_save_wait(save, NULL), GLISSADE_STATUS_OK);
+    must_end_well(save);
+    must_hold(it.step);
+}
+
+Test(states_async, destroyed_without_waiting) {
+    begin(LARGE);
+    const glissade_save_options options = stepper_options(&it, &text);
+    glissade_save *save = start(&options);
+    glissade_save_destroy(&save);
+    cr_assert_null(save);
+    must_hold(it.step);
+    glissade_save_destroy(&save);
+    glissade_save_destroy(NULL);
+}
+
+Test(states_async, optimizer_and_engine_gone_before_the_end) {
+    begin(LARGE);
+    glissade_save_options options = stepper_options(&it, &text);
+    options.bytes_per_second = 100 * 1000 * 1000;
+    glissade_save *save = start(&options);
+    const stepper like = it;
+    stepper_destroy(&it);
+    glissade_engine_destroy(&engine);
+    must_end_well(save);
+    const char *wrong = stepper_difference(&like, path(), 2);
+    cr_assert_null(wrong, "%s", wrong);
+}
+
+/* ---- two at once ---- */
+
+Test(states_async, two_to_different_paths) {
+    begin(LARGE);
+    glissade_save *first, *second;
+    stepper_text texts[2];
+    const glissade_save_options options = stepper_options(&it, &texts[0]);
+    cr_assert_eq(glissade_optimizer_save_start(it.optimizer, folder_at(&home, "a"), &options, &first),
+                 GLISSADE_STATUS_OK);
+    stepper_step(&it);
+    const glissade_save_options later = stepper_options(&it, &texts[1]);
+    cr_assert_eq(glissade_optimizer_save_start(it.optimizer, folder_at(&home, "b"), &later, &second),
+                 GLISSADE_STATUS_OK);
+    stepper_step(&it);
+    must_end_well(second);
+    must_end_well(first);
+    cr_assert_null(stepper_difference(&it, folder_at(&home, "a"), 2));
+    cr_assert_null(stepper_difference(&it, folder_at(&home, "b"), 3));
+}
+
+/* The path is one of the two, whichever came last; neither takes the other's temporary file for abandoned. */
+Test(states_async, two_to_one_path) {
+    begin(LARGE);
+    for (int round = 0; round < 10; round++) {
+        stepper_text texts[2];
+        const glissade_save_options options = stepper_options(&it, &texts[0]);
+        glissade_save *first = start(&options);
+        stepper_step(&it);
+        const glissade_save_options later = stepper_options(&it, &texts[1]);
+        glissade_save *second = start(&later);
+        must_end_well(first);
+        must_end_well(second);
+        uint64_t step;
+        const char *wrong = stepper_check(&it, path(), &step);
+        cr_assert_null(wrong, "%s", wrong);
+        cr_assert(step == it.step || step == it.step - 1);
+    }
+}
+
+/* ---- refusals ---- */
+
+Test(states_async, refused_at_once) {
+    glissade_save *save = (glissade_save *)&save;
+    begin(SMALL);
+    cr_assert_eq(glissade_optimizer_save_start(NULL, path(), NULL, &save), GLISSADE_STATUS_NULL_ARGUMENT);
+    cr_assert_null(save);
+#define REFUSED(path, options, save, expected, words)                                                        \
+    do {                                                                                                     \
+        cr_assert_eq(glissade_optimizer_save_start(it.optimizer, path, options, save),                       \
+                     GLISSADE_STATUS_##expected);                                                            \
+        const char *message_ = glissade_optimizer_message(it.optimizer);                                     \
+        cr_assert(strstr(message_, words), "\"%s\" does not say \"%s\"", message_, words);                   \
+    } while (0)
+    REFUSED(path(), NULL, NULL, NULL_ARGUMENT, "save is NULL");
+    REFUSED(NULL, NULL, &save, NULL_ARGUMENT, "path is NULL");
+    REFUSED(folder_at(&home, "no/state"), NULL, &save, IO, "no/state: open its folder: No such file");
+    REFUSED("a/", NULL, &save, INVALID_OPTION, "names no file");
+    glissade_save_options options = stepper_options(&it, &text);
+    options.size = 5;
+    REFUSED(path(), &options, &save, INVALID_SIZE, "glissade_save_options.size is 5");
+    options = stepper_options(&it, &text);
+    options.metadata = NULL;
+    REFUSED(path(), &options, &save, NULL_ARGUMENT, "metadata is NULL");
+    glissade_file_options file = sample_options();
+    file.mode = 0;
+    options = stepper_options(&it, &text);
+    options.file = &file;
+    REFUSED(path(), &options, &save, INVALID_OPTION, "mode is 00");
+#undef REFUSED
+    cr_assert_null(save);
+    cr_assert_str_eq(folder_names(&home), "");
+    cr_assert_eq(glissade_save_wait(NULL, &error), GLISSADE_STATUS_NULL_ARGUMENT);
+    cr_assert_str_eq(error.message, "save is NULL");
+    glissade_save_progress progress = {.size = sizeof progress};
+    cr_assert_eq(glissade_save_get_progress(NULL, &progress), GLISSADE_STATUS_NULL_ARGUMENT);
+    glissade_save_cancel(NULL);
+}
+
+Test(states_async, what_cannot_be_written_is_told_by_wait) {
+    begin(SMALL);
+    cr_assert_eq(symlink("nowhere", path()), 0);
+    glissade_save *save = start(NULL);
+    cr_assert_eq(glissade_save_get_progress(save, NULL), GLISSADE_STATUS_NULL_ARGUMENT);
+    cr_assert_eq(glissade_save_wait(save, &error), GLISSADE_STATUS_IO);
+    cr_assert(strstr(error.message, "state: a symbolic link; accepted: a regular file"), "%s", error.message);
+    cr_assert_eq(glissade_save_wait(save, NULL), GLISSADE_STATUS_IO);
+    glissade_save_destroy(&save);
+    cr_assert_str_eq(folder_names(&home), "state ");
+}
