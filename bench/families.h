@@ -18,5 +18,6 @@ void add_overhead();
 void add_decay();
 void add_allocation();
 void add_fused();
+void add_file();
 
 #endif

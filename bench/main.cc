@@ -56,6 +56,7 @@ void add_families() {
     add_decay();
     add_allocation();
     add_overhead();
+    add_file();
 }
 
 int run(int argc, char **argv) {
