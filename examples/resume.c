@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stopping a training run and going on in another process. What must be kept of a tensor is its parameters,
- * its momentum and its two counts: the count of momentum updates decides how much bias is removed. The run
- * that went on ends with the same bits as the one that never stopped.
+ * Stopping a training run and going on: parameters and the optimizer's state go to one file, while training continues, and
+ * a new optimizer over new arrays takes them from there. The run that went on ends with the same bits as the one that
+ * never stopped; in another process, on other threads and another instruction set, too.
  */
 #include "example.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { TENSORS = 2, LENGTH = 20000, STEPS_BEFORE = 7, STEPS_AFTER = 5 };
 
@@ -14,16 +16,9 @@ struct model {
     float parameters[TENSORS][LENGTH], gradients[TENSORS][LENGTH];
 };
 
-/* What a program would write to a file. */
-struct saved_tensor {
-    float parameter[LENGTH], momentum[LENGTH];
-    uint64_t steps, momentum_updates;
-};
-
 static struct model uninterrupted, resumed;
-static struct saved_tensor saved[TENSORS];
 
-static glissade_optimizer *create_optimizer(glissade_engine *engine, struct model *model, uint32_t *group) {
+static glissade_optimizer *create_optimizer(glissade_engine *engine, struct model *model) {
     glissade_optimizer *optimizer;
     glissade_error error;
     require_created(glissade_optimizer_create(engine, &optimizer, &error), &error);
@@ -40,7 +35,15 @@ static glissade_optimizer *create_optimizer(glissade_engine *engine, struct mode
     rule.momentum = 0.95;
     rule.dampening = 0.95;
     rule.debias = true;
-    require(glissade_optimizer_add_sgd(optimizer, tensors, TENSORS, &rule, group), optimizer);
+    uint32_t group;
+    require(glissade_optimizer_add_sgd(optimizer, tensors, TENSORS, &rule, &group), optimizer);
+
+    /* What the tensors are called in the file, and their shapes there. */
+    const uint64_t weight_shape[] = {100, 200}, bias_shape[] = {LENGTH};
+    const glissade_label labels[TENSORS] = {
+        {.size = sizeof *labels, .name = "layer.weight", .rank = 2, .shape = weight_shape},
+        {.size = sizeof *labels, .name = "layer.bias", .rank = 1, .shape = bias_shape}};
+    require(glissade_optimizer_set_labels(optimizer, group, labels, TENSORS), optimizer);
     return optimizer;
 }
 
@@ -53,66 +56,66 @@ static void train(glissade_optimizer *optimizer, struct model *model, int first_
     }
 }
 
-static glissade_tensor_info info_of(glissade_optimizer *optimizer, uint32_t group, int index) {
-    glissade_tensor_info info = {.size = sizeof info};
-    glissade_tensor_ref tensor = {group, (uint32_t)index};
-    require(glissade_optimizer_get_tensor(optimizer, tensor, &info), optimizer);
-    return info;
+/* The file holds the state as it is at this call; what the program itself must know goes into its metadata. */
+static glissade_save *start_saving(glissade_optimizer *optimizer, const char *path, int step) {
+    char step_text[16];
+    snprintf(step_text, sizeof step_text, "%d", step);
+    const glissade_file_text progress = {"example.step", step_text};
+    glissade_save_options options;
+    glissade_save_options_init(&options, sizeof options);
+    options.parameters = true;
+    options.metadata = &progress;
+    options.lines = 1;
+    glissade_save *save;
+    require(glissade_optimizer_save_start(optimizer, path, &options, &save), optimizer);
+    return save;
 }
 
-static void save(glissade_optimizer *optimizer, uint32_t group) {
-    for (int i = 0; i < TENSORS; ++i) {
-        glissade_tensor_info info = info_of(optimizer, group, i);
-        memcpy(saved[i].parameter, info.parameter, sizeof saved[i].parameter);
-        memcpy(saved[i].momentum, info.momentum, sizeof saved[i].momentum);
-        saved[i].steps = info.steps;
-        saved[i].momentum_updates = info.momentum_updates;
-    }
-}
-
-/* The order matters: the counts say that the momentum array's content is valid, so it is written first. */
-static void restore(glissade_optimizer *optimizer, uint32_t group) {
-    for (int i = 0; i < TENSORS; ++i) {
-        glissade_tensor_info info = info_of(optimizer, group, i);
-        memcpy(info.parameter, saved[i].parameter, sizeof saved[i].parameter);
-        memcpy(info.momentum, saved[i].momentum, sizeof saved[i].momentum);
-        require(glissade_optimizer_set_counts(optimizer, (glissade_tensor_ref){group, (uint32_t)i},
-                                              saved[i].steps, saved[i].momentum_updates),
-                optimizer);
-    }
+/* Everything is checked before anything changes. Returns the step to go on from. */
+static int load(glissade_optimizer *optimizer, const char *path) {
+    glissade_file *file;
+    glissade_error error;
+    require_created(glissade_file_open(path, &file, &error), &error);
+    glissade_load_options options;
+    glissade_load_options_init(&options, sizeof options);
+    options.parameters = true;
+    glissade_load_report report = {.size = sizeof report};
+    require(glissade_optimizer_load_file(optimizer, file, &options, &report), optimizer);
+    check(report.verified, "the file's checksums are right");
+    const int step = atoi(glissade_file_text_find(file, "example.step"));
+    glissade_file_close(&file);
+    return step;
 }
 
 int main(void) {
     glissade_engine *engine;
     glissade_error error;
     require_created(glissade_engine_create(NULL, &engine, &error), &error);
-    uint32_t group;
-    glissade_optimizer *optimizer = create_optimizer(engine, &uninterrupted, &group);
+    char folder[] = "/tmp/glissade-example-XXXXXX", path[64];
+    check(mkdtemp(folder), "a temporary folder");
+    snprintf(path, sizeof path, "%s/run.safetensors", folder);
+
+    glissade_optimizer *optimizer = create_optimizer(engine, &uninterrupted);
     train(optimizer, &uninterrupted, 0, STEPS_BEFORE);
-    save(optimizer, group);
+    glissade_save *save = start_saving(optimizer, path, STEPS_BEFORE);
     train(optimizer, &uninterrupted, STEPS_BEFORE, STEPS_AFTER);
-    uint32_t digest;
-    require(glissade_optimizer_read(optimizer, &digest, NULL), optimizer);
+    require_created(glissade_save_wait(save, &error), &error);
+    glissade_save_destroy(&save);
 
     /* What would happen after a restart: a new optimizer over new arrays. */
-    uint32_t resumed_group;
-    glissade_optimizer *resumed_optimizer = create_optimizer(engine, &resumed, &resumed_group);
-    restore(resumed_optimizer, resumed_group);
-    train(resumed_optimizer, &resumed, STEPS_BEFORE, STEPS_AFTER);
-    uint32_t resumed_digest;
-    require(glissade_optimizer_read(resumed_optimizer, &resumed_digest, NULL), resumed_optimizer);
+    glissade_optimizer *resumed_optimizer = create_optimizer(engine, &resumed);
+    const int step = load(resumed_optimizer, path);
+    train(resumed_optimizer, &resumed, step, STEPS_BEFORE + STEPS_AFTER - step);
 
-    printf("stopped after %d of %d steps; digests %08x and %08x\n", STEPS_BEFORE, STEPS_BEFORE + STEPS_AFTER,
+    uint32_t digest, resumed_digest;
+    require(glissade_optimizer_read(optimizer, &digest, NULL), optimizer);
+    require(glissade_optimizer_read(resumed_optimizer, &resumed_digest, NULL), resumed_optimizer);
+    printf("stopped after %d of %d steps; digests %08x and %08x\n", step, STEPS_BEFORE + STEPS_AFTER,
            (unsigned)digest, (unsigned)resumed_digest);
     check(digest == resumed_digest, "parameters, gradients and momentum have the same digest");
     check(memcmp(&uninterrupted, &resumed, sizeof resumed) == 0, "parameters have the same bits");
-    for (int i = 0; i < TENSORS; ++i) {
-        glissade_tensor_info there = info_of(optimizer, group, i);
-        glissade_tensor_info here = info_of(resumed_optimizer, resumed_group, i);
-        check(memcmp(there.momentum, here.momentum, LENGTH * sizeof(float)) == 0,
-              "momentum has the same bits");
-        check(there.steps == here.steps && there.momentum_updates == here.momentum_updates, "equal counts");
-    }
+    unlink(path);
+    rmdir(folder);
     glissade_optimizer_destroy(&optimizer);
     glissade_optimizer_destroy(&resumed_optimizer);
     glissade_engine_destroy(&engine);

@@ -192,13 +192,17 @@ def _state_of(file, keys, texts, name, group):
     return state
 
 
-def _check_names(path, texts, keys, names):
-    """Nothing of the file may be left over, and nothing may lack."""
+def _check_names(path, texts, names):
+    """The file must be of these parameters, all of them and no others."""
     before, after = "glissade.tensor.", ".group"
     there = {key[len(before):-len(after)] for key in texts if key.startswith(before) and key.endswith(after)}
     lacks, others = sorted(set(names) - there), sorted(there - set(names))
     if lacks or others:
         raise Unsupported(f"{path} is of other parameters: it lacks {lacks[:3]} and has {others[:3]} besides")
+
+
+def _check_rest(path, keys, names):
+    """Nothing of the file's state may be left over."""
     known = {f"state.{name}.{part}" for name in names for rule in RULES.values() for part in (*rule["states"], "step")}
     for key in sorted(keys - known):
         if key.startswith("state."):
@@ -223,7 +227,7 @@ def to_torch(path, names=None, sizes=None):
         if names is None:
             count = sum(key.startswith("glissade.tensor.") and key.endswith(".group") for key in texts)
             names = [str(i) for i in range(count)]
-        _check_names(path, texts, keys, names)
+        _check_names(path, texts, names)
         places = {name: texts[f"glissade.tensor.{name}.group"] for name in names}
         groups, state = [], {}
         for members in _divide(names, places, sizes):
@@ -235,6 +239,7 @@ def to_torch(path, names=None, sizes=None):
             groups[-1]["params"] = list(range(first, first + len(members)))
             for number, name in enumerate(members, first):
                 state[number] = _state_of(file, keys, texts, name, groups[-1])
+        _check_rest(path, keys, names)
     return {"state": {number: found for number, found in state.items() if found}, "param_groups": groups}
 
 

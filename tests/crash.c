@@ -80,7 +80,8 @@ static void save_aside(stepper *it, const char *path, const glissade_save_option
 
 static int run_child(const mode *how, const char *path, uint64_t saves) {
     stepper it;
-    stepper_create(&it, scenario_engine(how->threads), how->bytes);
+    glissade_engine *engine = scenario_engine(how->threads);
+    stepper_create(&it, engine, how->bytes);
     alarm(CHILD_SECONDS);
     if (access(path, F_OK) == 0)
         REQUIRE(!stepper_load(&it, path), "%s: %s", path, glissade_optimizer_message(it.optimizer));
@@ -104,6 +105,8 @@ static int run_child(const mode *how, const char *path, uint64_t saves) {
             say('D', it.step);
         }
     }
+    stepper_destroy(&it);
+    glissade_engine_destroy(&engine);
     return 0;
 }
 

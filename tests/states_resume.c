@@ -265,7 +265,8 @@ Test(states_resume, residuals_that_are_to_be_released) {
     step(&it, &pair[0], 4);
     step(&it, &pair[1], 4);
     for (size_t i = 0; i < TENSORS; i++)
-        cr_assert_arr_eq(pair[0].tensors[i].parameter, pair[1].tensors[i].parameter, lengths[i] * sizeof(float));
+        cr_assert_arr_eq(pair[0].tensors[i].parameter, pair[1].tensors[i].parameter,
+                         lengths[i] * sizeof(float));
     pair_destroy(pair);
 }
 

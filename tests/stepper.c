@@ -134,7 +134,7 @@ static const char *check_file(const stepper *it, glissade_file *file, uint64_t s
 }
 
 const char *stepper_check(const stepper *it, const char *path, uint64_t *step) {
-    static glissade_error error;
+    static _Thread_local glissade_error error;
     glissade_file *file;
     if (glissade_file_open(path, &file, &error))
         return error.message;

@@ -5,6 +5,7 @@
  * out forks, which ThreadSanitizer does not bear.
  */
 #include "scenario.h"
+#include "stress_saves.h"
 
 #include <omp.h>
 #include <pthread.h>
@@ -367,7 +368,7 @@ int main(int argc, char **argv) {
         }
     }
     expected = scenario_expected(STEPS);
-    printf("1..%d\n", forks ? 8 : 7);
+    printf("1..%d\n", forks ? 9 : 8);
     test_shared_engine();
     test_own_engines();
     test_large_steps();
@@ -375,6 +376,7 @@ int main(int argc, char **argv) {
     test_nested();
     test_contention();
     test_coming_and_going();
+    report(stress_saves((runs + 3) / 4), "four callers save and load");
     if (forks)
         test_forks();
     return all_passed ? 0 : 1;

@@ -60,7 +60,7 @@ stage_aarch64() {
     prepare_reexec aarch64-linux-gnu-gcc --sysroot="$sysroot/root"
     export QEMU_LD_PREFIX=$sysroot/root
     run_emulated aarch64 neon "$qemu" vocabulary kernels dispatch debias elementary oracle trajectory optimizer \
-        rules formats formats_engine fused
+        rules formats formats_engine fused files_header states_fields states_load
 
     "$work/tests/tests/bits" >"$work/bits.x86_64"
     "$qemu" "$work/aarch64/tests/bits" >"$work/bits.aarch64"

@@ -49,11 +49,22 @@ stage_races() {
         timeout 300 "$work/races/tests/stress" --runs 5 --no-fork
 }
 
-# Whatever pastes a path into a command line unquoted fails here.
+# That the tests of files and state reach their code, where a line that no test runs is a fault that no test finds.
+stage_coverage() {
+    local suites=(files files_header files_faults files_replay states_labels states_fields states_load states_resume
+        states_async states_faults states_torch states_v1 fuzz_header fuzz_options fuzz_api)
+    configure coverage -Db_coverage=true -Dbench=false -Dcli=false
+    quietly "$work/coverage.compile.log" meson compile -C "$work/coverage" -j "$(nproc)"
+    run_tests coverage --timeout-multiplier 3 "${suites[@]}"
+    gcovr --root "$root" --filter 'src/(file|state)/' --exclude-throw-branches --exclude-unreachable-branches \
+        --fail-under-line 95 --fail-under-branch 90 --sort-uncovered "$work/coverage"
+}
+
+# Whatever pastes a path into a command line unquoted fails here: all that starts programs or names files.
 stage_space() {
     local tree="$work/a path with spaces/glissade"
     rm -rf -- "$work/a path with spaces"
     mkdir -p -- "$tree"
     tree_files | tar -C "$root" -c --files-from=- | tar -C "$tree" -x
-    "$tree/bootstrap" test
+    "$tree/bootstrap" test cli state resume readme consumer files minimal environment processes
 }

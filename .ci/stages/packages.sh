@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything that the stages need and `./bootstrap install` does not bring.
 
-ci_packages=(git binutils file shellcheck cppcheck clang clang-format abigail-tools qemu-user gcc-aarch64-linux-gnu)
+ci_packages=(git binutils file shellcheck cppcheck clang clang-format gcovr abigail-tools qemu-user gcc-aarch64-linux-gnu)
 
 install_packages() {
     local missing=() package prefix=()

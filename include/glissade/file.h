@@ -16,9 +16,10 @@
  *     All three or none are there. Without them a file is read, and reported as not verified. A program that rewrites a
  *     file's header must drop them.
  *
- * Accepted is what the safetensors package accepts, but not: a header of more than 100,000,000 bytes; a name twice; a
- * name or text with a zero byte; fields that the format does not have; more than GLISSADE_FILE_RANK_MAX dimensions;
- * numbers written otherwise than as decimal digits. Nothing in a file becomes a path, an address or a size of memory
+ * Accepted is what the safetensors package (0.8) accepts, but not: a header that begins with anything but '{'; a name, key
+ * or field twice; a name or text with a zero byte; fields that the format does not have; a __metadata__ of null, a tensor
+ * written as a list, or a dtype as an object; more than GLISSADE_FILE_RANK_MAX dimensions; lines glissade.checksum.* that
+ * are incomplete, unknown or wrong. Nothing in a file becomes a path, an address or a size of memory
  * before it has been checked against the file's own size.
  *
  *   Crash safety  A file is written under a temporary name in the folder it is meant for, synchronised (fsync), renamed,

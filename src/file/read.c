@@ -256,10 +256,10 @@ static uint64_t bytes_of(const gls_extent *extents, size_t count, bool homeless)
 
 /* Gives a place in the arena to the extents that have none, or takes it away again. */
 static void house(gls_extent *extents, size_t count, const gls_arena *arena) {
-    char *next = arena->base;
+    size_t next = 0;
     for (size_t i = 0; i < count; i++)
-        if (!extents[i].to) {
-            extents[i].to = next;
+        if (!extents[i].to && extents[i].begin < extents[i].end) {
+            extents[i].to = (char *)arena->base + next;
             next += (extents[i].end - extents[i].begin + LINE - 1) / LINE * LINE;
         }
 }

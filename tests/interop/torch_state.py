@@ -37,13 +37,15 @@ from safetensors import safe_open
 from safetensors.numpy import save_file as save_numpy
 from safetensors.torch import load_file, save_file
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "goldens" / "state"))
+GOLDENS = pathlib.Path(__file__).resolve().parents[1] / "goldens" / "state"
+sys.path.insert(0, str(GOLDENS))
 
 import make_torch
 from make_torch import Case, STRANGE, bound, copies, network, record, replay, replay_exactly, ulps, write_recorded
 
 torch_state = make_torch.torch_state
 BEFORE, AFTER = 20, 20
+LABELS = ["layer.0.weight", 'the "gain" \\ of é', "empty/../x", "3", "4", "5"]  # of tests/states_v1_cases.c
 
 SGD = {"lr": 0.05, "momentum": 0.9}
 ADAM = {"lr": 0.01}
@@ -278,9 +280,9 @@ def raw(path):
 def files(place):
     random = np.random.default_rng(5)
     shapes = ((), (0,), (1,), (7,), (3, 5), (2, 0, 3), (2, 3, 2, 2))
-    dtypes = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
-              torch.uint8, torch.bool, torch.float8_e4m3fn, torch.float8_e5m2, torch.complex64, torch.uint64, torch.uint32,
-              torch.uint16]
+    strange = [torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz]
+    dtypes = strange + [torch.float64, torch.float32, torch.float16, torch.int64, torch.int32, torch.int16, torch.int8,
+                        torch.uint8, torch.bool, torch.complex64, torch.uint64, torch.uint32, torch.uint16]
     names = ["a", "weight", "é", "😀", 'quoted "x"', "back\\slash", "a/b", "../x", "line\nfeed", "\x01", " ", STRANGE]
     tensors = {}
     for number, dtype in enumerate(dtypes):
@@ -301,12 +303,20 @@ def files(place):
     loaded = load_file(place.path("ours"))
     for name, tensor in tensors.items():
         check(same_bits(loaded[name], tensor), f"load_file of {name!r}")
-    arrays = {name: t.numpy() for name, t in tensors.items() if t.dtype not in dtypes[3:4] + dtypes[10:12]}
+    arrays = {name: t.numpy() for name, t in tensors.items() if t.dtype not in strange}
     save_numpy(arrays, place.path("numpy"), metadata=texts)
     place.run("copy", place.path("numpy"), place.path("again"))
     check(raw(place.path("numpy")) == raw(place.path("again")), "what safetensors.numpy writes")
     check(raw(place.path("theirs")) == raw(place.path("ours")), "what safetensors.torch writes")
-    print(f"files: {len(tensors)} tensors of {len(dtypes)} dtypes")
+    kept = sorted(GOLDENS.glob("v1_*.safetensors"))
+    check(len(kept) >= 6, "goldens of version 1")
+    for path in kept:
+        loaded, there = load_file(path), raw(path)
+        check(loaded.keys() == there.keys(), f"names in {path.name}")
+        for name, (_, shape, bits) in there.items():
+            read = loaded[name].contiguous().flatten()
+            check(list(loaded[name].shape) == shape and bytes(read.view(torch.uint8).tolist()) == bits, f"{path.name}: {name}")
+    print(f"files: {len(tensors)} tensors of {len(dtypes)} dtypes, {len(kept)} states")
 
 
 # -----------------------------------------------------------------------------------------------------
@@ -340,6 +350,10 @@ def refused(what, call, *expected):
     check(False, f"{what} is not refused")
 
 
+def as_text(optimizer):
+    return json.dumps(optimizer.state_dict(), default=lambda tensor: tensor.tolist())
+
+
 def refusals(place):
     net = network()
     gradients = record(CASES[1], 2, 9)
@@ -358,19 +372,24 @@ def refusals(place):
     torch_state.save(sgd, place.path("state"), net)
     group = "glissade.group.0."
     for changes, *expected in (
-            ({group + "rule": "lion"}, "lion"), ({group + "debias": "true"}, "debias"), ({group + "momentum": None}, "momentum"),
+            ({group + "rule": "lion"}, "lion"), ({group + "debias": "true"}, "debias"),
+            ({group + "momentum": None}, "momentum"),
             ({group + "defer_threshold": "0x1p-3"}, "defer_threshold"), ({group + "average_weight": "0x1p-3"}, "average"),
             ({group + "decay": "1", group + "weight_decay": "0x1p-3"}, "decoupled"),
             ({group + "nesterov": "true", group + "dampening": "0x1p-3"}, "nesterov"),
             ({group + "first_step": "0", group + "dampening": "0x1p-3"}, "late"), ({"glissade.format": "2"}, "2"),
             ({"glissade.format": None}, "glissade.format"), ({"state.late.residual": torch.ones(3)}, "residual"),
+            ({"state.output.bias.momentum_buffer.unit": torch.ones(1)}, "unit"), ({"state.late.master": torch.ones(3)}, "master"),
             ({"state.output.bias.momentum_buffer": torch.ones(4)}, "4 elements", "3"),
             ({"state.output.bias.momentum_buffer": torch.ones(3, dtype=torch.float16)}, "float16", "float32"),
             ({"state.output.bias.momentum_buffer": torch.ones(3, dtype=torch.int8)}, "int8"),
             ({"glissade.tensor.more.group": "0"}, "more"), ({"glissade.tensor.late.group": None}, "late")):
-        before = json.dumps(sgd.state_dict(), default=lambda tensor: tensor.tolist())
+        before = as_text(sgd)
         refused(str(changes), lambda: torch_state.load(sgd, edited(place, changes), net), *expected)
-        check(json.dumps(sgd.state_dict(), default=lambda tensor: tensor.tolist()) == before, f"{changes} changed something")
+        check(as_text(sgd) == before, f"{changes} changed something")
+    for name, expected in (("sgd", "defer_threshold"), ("adam", "average_weight"), ("eight_bit", "lion"), ("halves", "rmsprop"),
+                           ("schedule_free", "schedule_free_adamw"), ("nadam_adafactor", "nadam")):
+        refused(f"v1_{name}", lambda: torch_state.to_torch(GOLDENS / f"v1_{name}.safetensors", LABELS), expected)
     adam = torch.optim.AdamW(net.parameters())
     refused("SGD's state for AdamW", lambda: torch_state.load(adam, place.path("state"), net), "sgd", "AdamW")
     print("refusals: done")
