@@ -107,18 +107,26 @@ void run_save(benchmark::State &state, const Model &model, const Rule &rule, int
     report_file(state, take_turns(state, actions), it.elements, it.bytes);
 }
 
+enum class Into {
+    fresh,
+    stepped
+}; // an optimizer made a moment ago, as on resuming; or one that has state to lose
+
 // The file is read that was saved, by dd, too.
-void run_load(benchmark::State &state, const Model &model, const Rule &rule, int states, bool cached) {
+void run_load(benchmark::State &state, const Model &model, const Rule &rule, int states, bool cached,
+              Into into) {
     Measured it(model, rule, states);
+    std::unique_ptr<Subject> fresh;
     save(it.subject, it.ours);
     const auto before = [&] {
+        fresh.reset(new Subject(it.engine, it.arrays, f32(), rule));
         if (cached)
             dd("of=/dev/null if=" + quoted(it.ours));
         else
             advise(it.ours, POSIX_FADV_DONTNEED);
     };
     const std::vector<Action> actions = {
-        [&] { load(it.subject, it.ours); },
+        [&] { load(into == Into::fresh ? *fresh : it.subject, it.ours); },
         [&] { dd("iflag=direct of=/dev/null if=" + quoted(it.ours)); },
         [&] { dd("of=/dev/null if=" + quoted(it.ours)); },
     };
@@ -188,10 +196,14 @@ void add_file() {
         const std::string name = "/" + rule.name + "/f32/" + model.name;
         add_paired("file/save" + name, 10,
                    [=](benchmark::State &state) { run_save(state, model, its, its_states); });
-        add_paired("file/load" + name, 10,
-                   [=](benchmark::State &state) { run_load(state, model, its, its_states, false); });
-        add_paired("file/load" + name + "/cached", 10,
-                   [=](benchmark::State &state) { run_load(state, model, its, its_states, true); });
+        const auto add_load = [&](const char *variant, bool cached, Into into) {
+            add_paired("file/load" + name + variant, 10, [=](benchmark::State &state) {
+                run_load(state, model, its, its_states, cached, into);
+            });
+        };
+        add_load("", false, Into::fresh);
+        add_load("/cached", true, Into::fresh);
+        add_load("/over_state", false, Into::stepped);
     }
     const struct {
         const char *name;

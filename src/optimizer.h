@@ -90,9 +90,6 @@ typedef struct gls_algorithm {
     const char *name;
     size_t options_size;               /* of group->options; 0: the group has sgd's */
     const struct gls_rule_table *rule; /* of the adaptive family (rule.h); NULL: sgd */
-    const struct gls_field *fields;    /* what it has besides the table's; ends with a NULL name */
-    const char *state_names[GLS_STATES_MAX]; /* as torch.optim calls the arrays of state */
-    const char *rest_name; /* what torch.optim calls 1 - the first of a tensor's numbers; NULL: nothing */
     uint32_t phases; /* passes of a step, each beginning when the one before has ended for all tensors */
     gls_phase phase[2];
     uint32_t unsigned_states; /* bit by bit, which arrays of state hold nothing below zero */
@@ -101,15 +98,8 @@ typedef struct gls_algorithm {
     bool starts_afresh;       /* its first update does not read the state */
     bool own_numbers;         /* it keeps numbers of each tensor */
     bool own_norms;           /* its scalars depend on norms of the tensor */
-    bool has_points;          /* parameters hold one point or the other (schedule_free.h) */
     /* How many arrays of state the group's tensors need under its present hyperparameters. */
     uint32_t (*states)(const gls_group *group);
-    /* Whether the group may have such hyperparameters. */
-    glissade_status (*check)(const gls_group *group, const void *options, glissade_error *error);
-    /* Whether a step is the same whatever its number; NULL: never. */
-    bool (*is_timeless)(const gls_group *group);
-    /* Why arrays cannot be had from torch.optim under the present hyperparameters; NULL, or NULL returned: they can. */
-    const char *(*refuses_torch)(const gls_group *group);
     /* What it defers; NULL: nothing, ever. */
     gls_threshold (*threshold)(const gls_group *group);
     /* Why its tensors must not hold a residual under the present hyperparameters; NULL if they may. */
@@ -127,6 +117,18 @@ typedef struct gls_algorithm {
     /* Moves a tensor's numbers on, after a step that was its t-th; NULL without own_numbers. */
     void (*advance)(const gls_group *group, uint64_t t, double *numbers);
     double *(*learning_rate)(gls_group *group);
+
+    /* What files need, behind all that a step reads. */
+    const struct gls_field *fields;          /* hyperparameters besides the table's; ends with a NULL name */
+    const char *state_names[GLS_STATES_MAX]; /* as torch.optim calls the arrays of state */
+    const char *rest_name; /* what torch.optim calls 1 - the first of a tensor's numbers; NULL: nothing */
+    bool has_points;       /* parameters hold one point or the other (schedule_free.h) */
+    /* Whether the group may have such hyperparameters. */
+    glissade_status (*check)(const gls_group *group, const void *options, glissade_error *error);
+    /* Whether a step is the same whatever its number; NULL: never. */
+    bool (*is_timeless)(const gls_group *group);
+    /* Why arrays cannot be had from torch.optim under the present hyperparameters; NULL, or NULL returned: they can. */
+    const char *(*refuses_torch)(const gls_group *group);
 } gls_algorithm;
 
 /* What norms are made of and what they are, by tensor. */
@@ -145,8 +147,7 @@ typedef struct gls_holding {
 
 struct gls_group {
     uint32_t number;
-    uint32_t stream; /* its number in the counters of stochastic rounding */
-    uint32_t count;  /* of tensors */
+    uint32_t count; /* of tensors */
     size_t present; /* elements of the tensors whose gradient is present */
     const gls_algorithm *algorithm;
     gls_tensor *tensors;
@@ -158,13 +159,14 @@ struct gls_group {
     gls_norms *norms;        /* NULL: never asked for */
     double average_weight;   /* how much a step's parameters weigh in their average; 0: there is none */
     bool evaluates;          /* its parameters hold a point that cannot be stepped (schedule_free.h) */
-    struct gls_labels *labels;     /* NULL: none were set */
     gls_holding *holdings;
     uint32_t holding_count;
+    uint32_t stream; /* its number in the counters of stochastic rounding */
     union {
         glissade_sgd_options sgd;
         void *options; /* of a rule of the family */
     };
+    struct gls_labels *labels; /* of its tensors in files (state/labels.h); NULL: none were set */
 };
 
 struct glissade_optimizer {
@@ -175,8 +177,8 @@ struct glissade_optimizer {
     gls_intervals arrays;
     gls_rotation rotation;
     gls_tuner tuner;
-    uint64_t steps; /* calls of glissade_optimizer_step so far */
-    uint64_t seed;  /* of stochastic rounding */
+    uint64_t steps;          /* calls of glissade_optimizer_step so far */
+    uint64_t seed;           /* of stochastic rounding */
     struct gls_spare *spare; /* memory kept for saves (state/spare.h); NULL: none ever was */
     uint32_t next_stream;
     glissade_error error;

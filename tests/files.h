@@ -52,7 +52,7 @@ typedef struct sample {
     glissade_file_tensor tensors[SAMPLE_TENSORS];
     uint64_t shapes[SAMPLE_TENSORS][3];
     size_t bytes[SAMPLE_TENSORS];
-    char names[SAMPLE_TENSORS][16];
+    char names[SAMPLE_TENSORS][32];
     unsigned char *memory;
     char seed[24];
 } sample;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every call and every allocation failing in turn, while tensor files are written and read. */
+/* Every call and every allocation failing in turn, while tensor files are written. */
 #include "trials.h"
 
 #include <criterion/criterion.h>
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { LARGE = 4 * 1024 * 1024 + 5000 };
@@ -166,6 +165,7 @@ static const ordeal direct[] = {
     {.call = FAULT_PWRITE, ENOSPC, FAILS, .direct = true, .for_good = true},
     {.call = FAULT_PWRITE, FAULT_ONE, SUCCEEDS, .direct = true},
     {.call = FAULT_PWRITE, FAULT_HALF, SUCCEEDS, .direct = true},
+    {.call = FAULT_ANY, EINVAL, EITHER, .for_good = true},
 };
 
 static const ordeal links[] = {
@@ -232,153 +232,4 @@ Test(files_faults, writing_without_memory) {
     without_memory("a small file", 20000, NULL, 0);
     without_memory("a large file", LARGE, team, 0);
     without_memory("numbered files", 20000, NULL, 2);
-}
-
-/* ---- reading ---- */
-
-/* A call that reads, into targets that hold marks unless it succeeds. */
-static glissade_status read_all(const char *path, const sample *it, glissade_engine *engine,
-                                unsigned char *room, bool verify, glissade_error *error) {
-    glissade_file_target targets[SAMPLE_TENSORS];
-    glissade_file *file;
-    size_t at = 0;
-    glissade_status status = glissade_file_open(path, &file, error);
-    REQUIRE(!status == !!file, "a file that is not open");
-    if (status)
-        return status;
-    for (size_t i = 0; i < it->count; at += it->bytes[i++])
-        targets[i] = (glissade_file_target){glissade_file_find(file, it->names[i]), room + at};
-    if (verify)
-        status = glissade_file_verify(engine, file, NULL, error);
-    if (!status)
-        status = glissade_file_read(engine, file, targets, it->count, NULL, error);
-    glissade_file_close(&file);
-    return status;
-}
-
-static size_t bytes_of(const sample *it) {
-    size_t total = 0;
-    for (size_t i = 0; i < it->count; i++)
-        total += it->bytes[i];
-    return total;
-}
-
-/* Whether the targets hold what was read, or the marks still. */
-static void check_targets(const sample *it, const unsigned char *room, bool read, const char *where) {
-    bool marks = true;
-    for (size_t i = 0; i < bytes_of(it) && marks; i++)
-        marks = room[i] == 0xA5;
-    cr_assert(read ? memcmp(room, it->memory, bytes_of(it)) == 0 : marks, "%s: the targets", where);
-}
-
-static unsigned read_each(const char *what, const sample *it, glissade_engine *engine,
-                          const ordeal *planned) {
-    unsigned char *room = malloc(bytes_of(it));
-    unsigned place = 0;
-    for (bool failed = true; failed; place++) {
-        const fault now = {planned->call, place, planned->error_number, planned->for_good, planned->direct};
-        glissade_error error;
-        char where[100];
-        memset(room, 0xA5, bytes_of(it));
-        fault_begin(&now);
-        const glissade_status status =
-            read_all(folder_at(&home, "model"), it, engine, room, place % 2, &error);
-        failed = fault_end() > 0;
-        snprintf(where, sizeof where, "%s, %s %u: %d", what, fault_call_name(planned->call), place,
-                 planned->error_number);
-        const outcome expected = failed ? planned->expected : SUCCEEDS;
-        cr_assert(expected == EITHER || (expected == SUCCEEDS) == !status, "%s: %s", where, error.message);
-        cr_assert(!status || (error.status == status && strstr(error.message, "model: ")), "%s: %s", where,
-                  error.message);
-        cr_assert(!status || !planned->words || strstr(error.message, planned->words), "%s: %s", where,
-                  error.message);
-        check_targets(it, room, !status, where);
-        cr_assert_eq(descriptors_open(), home.descriptors, "%s: descriptors are left open", where);
-    }
-    free(room);
-    return place - 1;
-}
-
-static const ordeal reading[] = {
-    {.call = FAULT_OPENAT, EIO, FAILS},
-    {.call = FAULT_OPENAT, EACCES, FAILS},
-    {.call = FAULT_OPENAT, EMFILE, FAILS},
-    {.call = FAULT_OPENAT, EINTR, SUCCEEDS},
-    {.call = FAULT_CLOSE, EIO, SUCCEEDS},
-    {.call = FAULT_FSTAT, EIO, FAILS},
-    {.call = FAULT_PREAD, EIO, FAILS, .words = "Input/output error (5)"},
-    {.call = FAULT_PREAD, EIO, FAILS, .for_good = true},
-    {.call = FAULT_PREAD, EINTR, SUCCEEDS},
-    {.call = FAULT_PREAD, FAULT_HALF, SUCCEEDS},
-    {.call = FAULT_PREAD, FAULT_ONE, SUCCEEDS},
-    {.call = FAULT_PREAD,
-     FAULT_NOTHING,
-     EITHER,
-     .words = "it ends at offset "}, /* a direct one ends with such */
-    {.call = FAULT_PREAD, EINVAL, SUCCEEDS, .direct = true},
-    {.call = FAULT_PREAD, EINVAL, SUCCEEDS, .direct = true, .for_good = true},
-    {.call = FAULT_PREAD, EIO, FAILS, .direct = true},
-    {.call = FAULT_PREAD, FAULT_ONE, SUCCEEDS, .direct = true},
-    {.call = FAULT_PREAD_CACHED, EAGAIN, SUCCEEDS, .for_good = true},
-    {.call = FAULT_PREAD_CACHED, EOPNOTSUPP, SUCCEEDS, .for_good = true},
-    {.call = FAULT_PREAD_CACHED, FAULT_NOTHING, SUCCEEDS},
-    {.call = FAULT_SET_FLAGS, EINVAL, SUCCEEDS},
-    {.call = FAULT_SET_FLAGS, EINVAL, SUCCEEDS, .for_good = true},
-    {.call = FAULT_ANY, EIO, EITHER, .for_good = true},
-};
-
-static void reading_trials(const char *what, size_t bytes, glissade_engine *engine, int checksums) {
-    sample it;
-    glissade_file_options options = sample_options();
-    options.omit_checksums = !checksums;
-    sample_mixed(&it, bytes, 1);
-    cr_assert_eq(sample_write(&it, engine, folder_at(&home, "model"), &options, NULL), GLISSADE_STATUS_OK);
-    for (size_t i = 0; i < COUNT(reading); i++)
-        trials += read_each(what, &it, engine, &reading[i]);
-    sample_destroy(&it);
-}
-
-Test(files_faults, reading) {
-    reading_trials("a small file", 20000, NULL, 1);
-    reading_trials("a small file without checksums", 20000, team, 0);
-    reading_trials("a large file", LARGE, NULL, 1);
-    reading_trials("a large file on a team", LARGE, team, 1);
-}
-
-/* A file that nobody knows to be cached is read directly, as far as the system plays along. */
-Test(files_faults, reading_directly_what_seems_not_cached) {
-    sample it;
-    sample_mixed(&it, LARGE, 1);
-    cr_assert_eq(sample_write(&it, team, folder_at(&home, "model"), NULL, NULL), GLISSADE_STATUS_OK);
-    fault_begin(&(fault){.call = FAULT_PREAD_CACHED, .error_number = EAGAIN, .for_good = true});
-    cr_assert_null(sample_difference(&it, team, folder_at(&home, "model")));
-    fault_end();
-    cr_assert_eq(fault_calls(FAULT_PREAD_CACHED), 2);
-    cr_assert_geq(fault_calls(FAULT_SET_FLAGS), 2);
-    sample_destroy(&it);
-}
-
-Test(files_faults, reading_without_memory) {
-    sample it;
-    sample_mixed(&it, LARGE, 1);
-    cr_assert_eq(sample_write(&it, team, folder_at(&home, "model"), NULL, NULL), GLISSADE_STATUS_OK);
-    unsigned char *room = malloc(bytes_of(&it));
-    for (int verify = 0; verify < 2; verify++)
-        for (size_t place = 0;; place++) {
-            glissade_error error;
-            memset(room, 0xA5, bytes_of(&it));
-            fault_allocation(place);
-            const glissade_status status =
-                read_all(folder_at(&home, "model"), &it, team, room, verify, &error);
-            const bool failed = fault_allocations_end() > place;
-            cr_assert_eq(status, failed ? GLISSADE_STATUS_OUT_OF_MEMORY : GLISSADE_STATUS_OK, "%zu: %s",
-                         place, error.message);
-            check_targets(&it, room, !status, "memory");
-            cr_assert_eq(descriptors_open(), home.descriptors);
-            trials++;
-            if (!failed)
-                break;
-        }
-    free(room);
-    sample_destroy(&it);
 }

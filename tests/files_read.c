@@ -3,6 +3,8 @@
  * that was asked for is right. */
 #include "files.h"
 
+#include "file/os.h"
+
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
@@ -87,6 +89,32 @@ Test(files_read, some_tensors_in_any_order) {
     free(room);
     glissade_file_close(&file);
     sample_destroy(&it);
+}
+
+/* One tensor twice in a call, with pieces that are of nothing else: each target is filled. */
+Test(files_read, a_tensor_twice) {
+    sample it;
+    folder disk;
+    glissade_file_options options = sample_options();
+    options.omit_direct = true; /* so that it is in the page cache and read from there */
+    folder_create(&disk, FOLDER_DISK);
+    sample_flat(&it, 5000000, 1);
+    const char *path = folder_at(&disk, "file");
+    write_well(&it, path, &options);
+    glissade_file *file = open_well(path);
+    unsigned char *room = calloc(3, it.bytes[0]);
+    const glissade_file_target targets[] = {{0, room}, {0, room + it.bytes[0]}, {0, room + 2 * it.bytes[0]}};
+    for (int alone = 0; alone < 2; alone++) {
+        memset(room, 0, 3 * it.bytes[0]);
+        cr_assert_eq(glissade_file_read(alone ? NULL : team, file, targets, 3, NULL, &error),
+                     GLISSADE_STATUS_OK, "%s", error.message);
+        for (size_t i = 0; i < 3; i++)
+            cr_assert_eq(memcmp(targets[i].data, it.memory, it.bytes[0]), 0, "target %zu", i);
+    }
+    free(room);
+    glissade_file_close(&file);
+    sample_destroy(&it);
+    folder_destroy(&disk);
 }
 
 Test(files_read, what_a_file_holds) {
@@ -305,6 +333,30 @@ Test(files_read, too_short_for_a_header) {
         cr_assert_null(file);
     }
     free(bytes);
+    sample_destroy(&it);
+}
+
+static unsigned looks;
+
+static int look_twice(int fd, struct stat *status) {
+    const int result = gls_os_system.fstat(fd, status);
+    if (++looks == 2)
+        status->st_mode = S_IFIFO | 0600;
+    return result;
+}
+
+/* A pipe that takes the file's place between the look and the opening. */
+Test(files_read, a_pipe_in_the_files_place) {
+    gls_os table = gls_os_system;
+    glissade_file *file;
+    sample it;
+    table.fstat = look_twice;
+    sample_flat(&it, 77, 1);
+    write_well(&it, folder_at(&home, "file"), NULL);
+    gls_os_table = &table;
+    check(glissade_file_open(folder_at(&home, "file"), &file, &error), GLISSADE_STATUS_IO,
+          "file: it is no regular file");
+    gls_os_table = &gls_os_system;
     sample_destroy(&it);
 }
 

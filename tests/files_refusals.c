@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What cannot be written: each refusal says why, leaves what was there byte for byte, and nothing beside it; and what killed
- * writers left is removed, but not what belongs to live ones. */
+/* What cannot be written: each refusal says why, leaves what was there as it was, and nothing beside it. */
 #include "files.h"
 
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -200,7 +197,8 @@ Test(files_refusals, null_arguments) {
     check(WRITE(path, tensors, 1, &text, 1), GLISSADE_STATUS_NULL_ARGUMENT,
           "value of metadata line 0 is NULL");
     check(WRITE(path, tensors, 1, &key, 1), GLISSADE_STATUS_NULL_ARGUMENT, "key of metadata line 0 is NULL");
-    check(WRITE(path, tensors, 1, &reserved, 1), GLISSADE_STATUS_INVALID_OPTION, "accepted: not those of checksums");
+    check(WRITE(path, tensors, 1, &reserved, 1), GLISSADE_STATUS_INVALID_OPTION,
+          "accepted: not those of checksums");
     changed.name = NULL;
     check(WRITE(path, &changed, 1, NULL, 0), GLISSADE_STATUS_NULL_ARGUMENT, "name of tensor 0 is NULL");
     changed = tensors[0];
@@ -265,74 +263,4 @@ Test(files_refusals, larger_than_the_disk) {
     check(status, GLISSADE_STATUS_IO, "model: reserve room: ");
     cr_assert_null(sample_difference(&it, NULL, path));
     cr_assert_str_eq(folder_names(&home), "model ");
-}
-
-/* ---- what killed writers leave ---- */
-
-/* The temporary name of a writer of `model` in this folder, killed while it writes. */
-static void stale_name(char name[128]) {
-    const pid_t child = fork();
-    int status;
-    if (child == 0) {
-        sample large;
-        sample_flat(&large, (size_t)64 << 20, 1);
-        _exit(sample_write(&large, NULL, folder_at(&home, "model"), NULL, NULL) != 0);
-    }
-    for (*name = '\0'; !*name;) {
-        const char *found = strstr(folder_names(&home), ".glissade-");
-        if (found)
-            snprintf(name, 128, "%.*s", (int)strcspn(found, " "), found);
-    }
-    kill(child, SIGKILL);
-    cr_assert(waitpid(child, &status, 0) == child);
-}
-
-Test(files_refusals, what_killed_writers_left_is_removed) {
-    char name[128], other[160];
-    stale_name(name);
-    if (access(folder_at(&home, name), F_OK) != 0)
-        bytes_store(folder_at(&home, name), "x", 1);
-    snprintf(other, sizeof other, "%s-of-another-process", name);
-    bytes_store(folder_at(&home, other), "x", 1);
-    cr_assert_eq(chmod(folder_at(&home, other), 0400), 0);
-    bytes_store(folder_at(&home, ".glissade-0000000000000000-1-1"), "x", 1);
-    /* Another path's writer leaves it, this one's removes it, and not that of a third. */
-    cr_assert_eq(sample_write(&it, NULL, folder_at(&home, "other"), NULL, &error), GLISSADE_STATUS_OK);
-    cr_assert_eq(folder_temporaries(&home), 3, "%s", folder_names(&home));
-    cr_assert_eq(sample_write(&it, NULL, folder_at(&home, "model"), NULL, &error), GLISSADE_STATUS_OK);
-    cr_assert_str_eq(folder_names(&home), ".glissade-0000000000000000-1-1 model other ");
-    cr_assert_null(sample_difference(&it, NULL, folder_at(&home, "model")));
-}
-
-/* What has the name and is no file, or is locked by somebody who lives, stays. */
-Test(files_refusals, what_is_alive_or_no_file_stays) {
-    char name[128], locked[160], fifo[160], link[160], nested[160];
-    int ready[2], status;
-    stale_name(name);
-    unlink(folder_at(&home, name));
-    snprintf(locked, sizeof locked, "%s-locked", name);
-    snprintf(fifo, sizeof fifo, "%s-fifo", name);
-    snprintf(link, sizeof link, "%s-link", name);
-    snprintf(nested, sizeof nested, "%s-nested", name);
-    bytes_store(folder_at(&home, locked), "x", 1);
-    cr_assert(mkfifo(folder_at(&home, fifo), 0600) == 0 && mkdir(folder_at(&home, nested), 0700) == 0 &&
-              symlink("x", folder_at(&home, link)) == 0 && pipe(ready) == 0);
-    const pid_t child = fork();
-    if (child == 0) {
-        const int fd = open(folder_at(&home, locked), O_RDWR);
-        if (fd < 0 || flock(fd, LOCK_EX) || write(ready[1], "x", 1) != 1)
-            _exit(1);
-        sleep(30);
-        _exit(0);
-    }
-    char byte;
-    cr_assert_eq(read(ready[0], &byte, 1), 1);
-    close(ready[0]), close(ready[1]);
-    cr_assert_eq(sample_write(&it, NULL, folder_at(&home, "model"), NULL, &error), GLISSADE_STATUS_OK);
-    cr_assert_eq(folder_temporaries(&home), 4, "%s", folder_names(&home));
-    kill(child, SIGKILL);
-    cr_assert(waitpid(child, &status, 0) == child);
-    cr_assert_eq(sample_write(&it, NULL, folder_at(&home, "model"), NULL, &error), GLISSADE_STATUS_OK);
-    cr_assert_eq(folder_temporaries(&home), 3, "%s", folder_names(&home));
-    cr_assert_neq(access(folder_at(&home, locked), F_OK), 0);
 }

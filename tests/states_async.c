@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Saves that go on while steps do: what is saved is the state of the start to the bit, whatever happens meanwhile. */
+#include "faults.h"
 #include "files.h"
 #include "stepper.h"
 
@@ -155,6 +156,72 @@ Test(states_async, lent_arrays_are_read_when_their_turn_comes) {
     const char *wrong = stepper_difference(&it, path(), it.step);
     cr_assert(wrong && strstr(wrong, "an element is not of the step"), "%s",
               wrong ? wrong : "it is as it was");
+}
+
+/* ---- memory that is kept ---- */
+
+/* The second save's copy lies where the first's was; a third, of more, elsewhere; none outlives the optimizer for long. */
+Test(states_async, kept_memory) {
+    begin(LARGE);
+    glissade_save_options options = stepper_options(&it, &text);
+    options.keep_copy = true;
+    for (int round = 0; round < 3; round++) {
+        stepper_step(&it);
+        options = stepper_options(&it, &text);
+        options.keep_copy = true;
+        options.parameters = round != 1;
+        glissade_save *save = start(&options);
+        stepper_step(&it);
+        cr_assert_eq(glissade_save_wait(save, &error), GLISSADE_STATUS_OK, "%s", error.message);
+        glissade_save_destroy(&save);
+        if (options.parameters)
+            must_hold(it.step - 1);
+    }
+    options = stepper_options(&it, &text);
+    options.keep_copy = true;
+    glissade_save *first = start(&options), *second = start(&options);
+    const stepper like = it;
+    stepper_destroy(&it);
+    must_end_well(first);
+    must_end_well(second);
+    const char *wrong = stepper_difference(&like, path(), like.step);
+    cr_assert_null(wrong, "%s", wrong);
+}
+
+Test(states_async, kept_memory_and_none) {
+    enum { MOST = 100 };
+    begin(LARGE);
+    for (size_t place = 0; place < MOST; place++) {
+        glissade_save_options options = stepper_options(&it, &text);
+        glissade_save *save;
+        options.keep_copy = true;
+        fault_allocation(place);
+        glissade_status status = glissade_optimizer_save_start(it.optimizer, path(), &options, &save);
+        if (!status)
+            status = glissade_save_wait(save, NULL);
+        const bool failed = fault_allocations_end() > place;
+        glissade_save_destroy(&save);
+        /* Without memory to remember it by, the copy is not kept, which is no failure. */
+        cr_assert(failed || !status);
+        cr_assert(!status || status == GLISSADE_STATUS_OUT_OF_MEMORY, "%s", glissade_status_name(status));
+        cr_assert_eq(folder_temporaries(&home), 0);
+        if (!failed)
+            return;
+    }
+    cr_assert_fail("it never succeeds");
+}
+
+Test(states_async, nothing_to_save) {
+    glissade_save *save;
+    glissade_file *file;
+    glissade_optimizer *empty = scenario_optimizer(engine);
+    cr_assert_eq(glissade_optimizer_save_start(empty, path(), NULL, &save), GLISSADE_STATUS_OK, "%s",
+                 glissade_optimizer_message(empty));
+    must_end_well(save);
+    cr_assert_eq(glissade_file_open(path(), &file, NULL), GLISSADE_STATUS_OK);
+    cr_assert_eq(glissade_file_count(file), 0);
+    glissade_file_close(&file);
+    glissade_optimizer_destroy(&empty);
 }
 
 /* ---- progress ---- */
@@ -369,6 +436,9 @@ Test(states_async, refused_at_once) {
 #undef REFUSED
     cr_assert_null(save);
     cr_assert_str_eq(folder_names(&home), "");
+    glissade_file_report report = {.size = 2};
+    cr_assert_eq(glissade_optimizer_save(it.optimizer, path(), NULL, &report), GLISSADE_STATUS_INVALID_SIZE);
+    cr_assert_eq(glissade_optimizer_save(NULL, path(), NULL, NULL), GLISSADE_STATUS_NULL_ARGUMENT);
     cr_assert_eq(glissade_save_wait(NULL, &error), GLISSADE_STATUS_NULL_ARGUMENT);
     cr_assert_str_eq(error.message, "save is NULL");
     glissade_save_progress progress = {.size = sizeof progress};

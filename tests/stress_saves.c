@@ -45,6 +45,7 @@ static bool save_aside(stepper *it, const char *path, bool cancel, bool lend) {
     glissade_save_options options = stepper_options(it, &text);
     const uint64_t step = it->step;
     options.borrow = lend;
+    options.keep_copy = cancel || lend;
     REQUIRE(!glissade_optimizer_save_start(it->optimizer, path, &options, &save), "%s",
             glissade_optimizer_message(it->optimizer));
     for (int i = 0; i < WATCHERS; i++) {

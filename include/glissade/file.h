@@ -100,15 +100,19 @@ typedef struct glissade_file_text {
 
 typedef struct glissade_file_options {
     size_t size;
-    uint32_t mode; /* permissions of the file, 0600 by default; the process's umask is not applied */
-    uint32_t keep; /* 0, the default: write `path` alone. Otherwise write the numbered file and make `path` another
-                      name of it (a hard link), and remove numbered files until `keep` remain: those with the lowest
-                      numbers, never the one just written */
-    uint64_t number;       /* with keep: the number; path "run/model.safetensors" and number 7 give
-                              "run/model-00000000000000000007.safetensors" */
-    bool omit_checksums;   /* default false */
-    bool omit_synchronise; /* leave out the fsyncs: survives a kill of the process, not a loss of power; default false */
-    bool omit_direct; /* go through the page cache, even where direct transfers are possible; default false */
+    /* Permissions of the file, 0600 by default; the process's umask is not applied. */
+    uint32_t mode;
+    /* 0, the default: write `path` alone. Otherwise write the numbered file and make `path` another name of it (a hard
+     * link), and remove numbered files until `keep` remain: those with the lowest numbers, never the one just written. */
+    uint32_t keep;
+    /* With keep, the number, and otherwise 0: path "run/model.safetensors" and number 7 give
+     * "run/model-00000000000000000007.safetensors". */
+    uint64_t number;
+    bool omit_checksums; /* default false */
+    /* Leave out the fsyncs: survives a kill of the process, not a loss of power; default false. */
+    bool omit_synchronise;
+    /* Go through the page cache, even where direct transfers are possible; default false. */
+    bool omit_direct;
 } glissade_file_options;
 
 /* Writes every default into the first `size` bytes; call it with size = sizeof *options. */

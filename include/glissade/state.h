@@ -7,26 +7,33 @@
  *
  *     state.NAME.exp_avg, .exp_avg_sq, .momentum_buffer, ...   arrays of state, as each rule's torch.optim counterpart
  *                                                              calls them; docs/state.md has the table
+ *     state.NAME.row_var, .col_var                             of adafactor's matrices: averages of rows and of columns
  *     state.NAME.step          number of steps, one float, of every rule but sgd; the 64-bit count in the metadata wins
+ *     state.NAME.mu_product    of nadam, one float: 1 less the tensor's number, which in the metadata is exact
  *     state.NAME.X.unit        of an array X of 8-bit state, whose codes are I8 or U8: its blocks' units
  *     state.NAME.master        full values of a half-precision parameter; .master_low: lower halves, of a split one
  *     state.NAME.residual      deferred gradients
  *     state.NAME.average       average of the weights (glissade_optimizer_set_average)
  *     NAME                     the parameter itself, if asked for
  *
- * Elements keep their number format. What is not an array stands in the metadata, numbers of type double in C's
- * hexadecimal notation, counts in decimal:
+ * Elements keep their number format. State that counts for nothing is left out: of tensors that never stepped, momentum
+ * that was never updated, residuals that were released. So is what the last step did (glissade_tensor_info.acted). What
+ * is not an array stands in the metadata, numbers of type double in C's hexadecimal notation, counts and enumerations in
+ * decimal, flags as "true" and "false":
  *
  *     glissade.format          "1": version of all this
  *     glissade.seed            of stochastic rounding
  *     glissade.groups          number of groups; group G (0, 1, ...) has
  *     glissade.group.G.rule, .stream, .average_weight, .point, and .HYPERPARAMETER for each, by its name in the rule's
  *                              options (stream: number that stochastic rounding knows the group by)
- *     glissade.tensor.NAME.group, .steps, .updates, and where there are any .numbers, .gradient_rms, .holds
+ *     glissade.tensor.NAME.group, .steps, .updates, and where there are any .numbers, .gradient_rms, .stream (as the
+ *                              group's, of the tensor in it)
+ *     format                   "pt", which loaders of PyTorch's world ask for, unless the caller gave another
  *
  * A file without these lines, as PyTorch's state gives it, is loaded too: counts come from .step, hyperparameters stay
- * as they are. Momentum of such a file counts as updated once if it has no step count, which a rule with debiasing
- * refuses.
+ * as they are. State of such a file counts as updated once if it has no step count, which is refused where a step
+ * depends on its number (sgd with debias; all rules but adadelta, lars, lion, qhm and rmsprop). Also refused is what
+ * PyTorch means otherwise, the square_avg of a centered rmsprop, and what it has too little of, schedule_free's.
  */
 #ifndef GLISSADE_STATE_H
 #define GLISSADE_STATE_H
@@ -44,15 +51,16 @@ extern "C" {
 typedef struct glissade_label {
     size_t size;           /* sizeof(glissade_label) */
     const char *name;      /* UTF-8, not empty */
-    uint32_t rank;         /* dimensions, at most GLISSADE_FILE_RANK_MAX; 0: [length], or [rows, columns] of a matrix */
+    uint32_t rank;         /* at most GLISSADE_FILE_RANK_MAX; 0: [length], or [rows, columns] of a matrix */
     const uint64_t *shape; /* `rank` of them, whose product is the tensor's length */
 } glissade_label;
 
 /*
  * Names the tensors of a group, labels[i] tensor i. Names and shapes are copied. Without this a tensor is called by its
  * place among all tensors of the optimizer, in the order of groups: "0", "1", ..., which is how PyTorch numbers them.
- * All or none are set. Returns OK, NULL_ARGUMENT, INVALID_SIZE, NOT_FOUND, INVALID_OPTION (count, name, shape),
- * DUPLICATE_TENSOR (two tensors of the optimizer with one name), OUT_OF_MEMORY, BUSY, FORKED.
+ * All or none are set. Whether a place is also the name of another tensor is looked at when a file is written or read, so
+ * that groups can be named one after another. Returns OK, NULL_ARGUMENT, INVALID_SIZE, NOT_FOUND, INVALID_OPTION (count,
+ * name, shape), DUPLICATE_TENSOR (two tensors of the optimizer were given one name), OUT_OF_MEMORY, BUSY, FORKED.
  */
 GLISSADE_API
 glissade_status glissade_optimizer_set_labels(glissade_optimizer *optimizer, uint32_t group,
@@ -63,15 +71,21 @@ glissade_status glissade_optimizer_set_labels(glissade_optimizer *optimizer, uin
 
 typedef struct glissade_save_options {
     size_t size;
-    const glissade_file_options *file;  /* NULL: the defaults */
-    const glissade_file_text *metadata; /* lines of the caller's own, whose keys do not begin with "glissade." */
+    const glissade_file_options *file; /* NULL: the defaults */
+    /* Lines of the caller's own, whose keys do not begin with "glissade.". */
+    const glissade_file_text *metadata;
     size_t lines;
-    bool parameters; /* save them, too: default false. Without them a split master is lower halves alone */
-    bool borrow;     /* only for glissade_optimizer_save_start: do not copy arrays that the caller owns, who
-                        promises not to change or free them until the save has ended; default false */
-    bool keep_copy; /* only for glissade_optimizer_save_start: keep the copy's memory with the optimizer for its next
-                       save, which then stalls for a third of the time or less; default false */
-    uint64_t bytes_per_second; /* only for glissade_optimizer_save_start: the most it writes; 0, the default: no limit */
+    /* Save the parameters, too: default false. Without them a split master is lower halves alone. */
+    bool parameters;
+    /* The rest is for glissade_optimizer_save_start alone. */
+    /* Do not copy arrays that the caller owns, who promises not to change or free them until the save has ended; default
+     * false. */
+    bool borrow;
+    /* Keep the copy's memory with the optimizer for its next save, which then stalls for a third of the time or less;
+     * default false. */
+    bool keep_copy;
+    /* The most that it writes in a second; 0, the default: no limit. */
+    uint64_t bytes_per_second;
 } glissade_save_options;
 
 /* Writes every default into the first `size` bytes; call it with size = sizeof *options. */
@@ -146,14 +160,20 @@ typedef struct glissade_load_options {
     size_t size;
     const glissade_renaming *renamings; /* tensors not listed are looked for under their own name */
     size_t renaming_count;
-    bool parameters;      /* load them, too */
-    bool ignore_missing;  /* a tensor that the file says nothing of keeps its state; default false: refused */
-    bool ignore_extra;    /* what the file holds beside the tensors' state is left; default false: refused. Parameters
-                             that are not asked for do not count as extra, nor does a caller's metadata */
-    bool convert;         /* arrays may have another number format than the optimizer's: they are rounded to nearest
-                             (glissade/format.h); default false: refused */
-    bool keep_hyperparameters; /* hyperparameters stay as they are; default false: they become the file's */
-    bool need_checksums;       /* refuse a file without; default false */
+    /* Load parameters, too. */
+    bool parameters;
+    /* A tensor that the file says nothing of keeps its state; default false: refused. */
+    bool ignore_missing;
+    /* What the file holds beside the tensors' state is left; default false: refused. Parameters that are not asked for do
+     * not count as extra, nor does a caller's metadata. */
+    bool ignore_extra;
+    /* Arrays may have another number format than the optimizer's: they are rounded to nearest (glissade/format.h);
+     * default false: refused. */
+    bool convert;
+    /* Hyperparameters, the average's weight among them, stay as they are; default false: they become the file's, for each
+     * group of which the file has a tensor. Arrays of state that only they ask for start as zeros. */
+    bool keep_hyperparameters;
+    bool need_checksums; /* refuse a file without, as CHECKSUM; default false */
 } glissade_load_options;
 
 /* Writes every default into the first `size` bytes; call it with size = sizeof *options. */
@@ -161,10 +181,10 @@ GLISSADE_API
 void glissade_load_options_init(glissade_load_options *options, size_t size);
 
 typedef struct glissade_load_report {
-    size_t size;      /* set by the caller to sizeof(glissade_load_report) */
-    uint64_t tensors; /* whose state was loaded */
-    uint64_t arrays;  /* that were loaded ... */
-    uint64_t converted; /* ... and of these those whose number format was another */
+    size_t size;             /* set by the caller to sizeof(glissade_load_report) */
+    uint64_t tensors;        /* whose state was loaded */
+    uint64_t arrays;         /* that were loaded ... */
+    uint64_t converted;      /* ... and of these those whose number format was another */
     uint64_t missing, extra; /* tensors without state in the file; arrays of the file that were left */
     uint64_t bytes;
     bool verified; /* by checksums */
@@ -174,14 +194,23 @@ typedef struct glissade_load_report {
 /*
  * Loads state into an optimizer whose groups have been added as they were when it was saved: the same rules, with
  * tensors of the same names and lengths, in any order. Everything is read and checked first; on any error the optimizer
- * is as before. Takes as much memory again as the state while it loads.
+ * is as before. What goes to arrays that hold something, parameters, the caller's arrays and the state of tensors that have
+ * stepped, waits in memory of its own until then; what goes to the library's arrays in a new optimizer does not.
+ *
+ * The optimizer's groups need not be in the file's order, nor their tensors; but all tensors of one group must be of one
+ * group of the file. Seed, streams and points become the file's, so that also what is rounded stochastically goes on to
+ * the bit; groups that the file says nothing of get other streams if theirs are taken. bf16 is one number format, however
+ * it is rounded. Shapes must be equal where a label gives one, otherwise the numbers of elements.
  *
  * A tensor of which the file has a step count but no momentum starts its momentum anew, as one does that was never
- * stepped. Half-precision parameters must hold what they held at the save, or be loaded, too.
+ * stepped. Half-precision parameters must hold what they held at the save, or be loaded, too. Of a parameter that is
+ * loaded the copy is written anew, and so is the master, if the file has none; an average stays, if the file has none.
+ * Masters of one kind are not converted into those of the other.
  *
- * Returns OK, NULL_ARGUMENT, INVALID_SIZE, INVALID_OPTION, IO, INVALID_FILE, CHECKSUM, MISMATCH (the file does not fit
- * the optimizer: a name, shape, format, rule; message), INVALID_HYPERPARAMETER, INVALID_COMBINATION (the file's values are none that
- * the rule accepts), TOO_LARGE, OUT_OF_MEMORY, BUSY, FORKED.
+ * Returns OK, NULL_ARGUMENT, INVALID_SIZE, INVALID_OPTION (renamings), DUPLICATE_TENSOR (two tensors with one name, or
+ * renamed to one), IO, INVALID_FILE (also: metadata that is none of the above), CHECKSUM, MISMATCH (the file does not fit
+ * the optimizer: a name, shape, format, rule, count), INVALID_HYPERPARAMETER, INVALID_COMBINATION (values that the rule
+ * does not accept, or not together with the state), TOO_LARGE, OUT_OF_MEMORY, BUSY, FORKED.
  */
 GLISSADE_API
 glissade_status glissade_optimizer_load(glissade_optimizer *optimizer, const char *path,

@@ -149,7 +149,8 @@ static glissade_status take_offsets(header_walk *walk, gls_entry *entry) {
 
 /* Takes a field and its value; `taken` are those that were there before. */
 static glissade_status take_field(header_walk *walk, gls_entry *entry, unsigned *taken) {
-    glissade_status (*const takes[])(header_walk *, gls_entry *) = {take_dtype, take_shape, take_offsets};
+    typedef glissade_status take_value(header_walk * walk, gls_entry * entry);
+    static take_value *const takes[] = {take_dtype, take_shape, take_offsets};
     char word[16], found[32] = "a field \"";
     size_t at;
     int field = 0;

@@ -106,12 +106,14 @@ static void deliver(const struct job *job, const char *bytes, uint64_t begin, ui
     }
 }
 
-/* Where bytes that are all of one extent go; NULL if they are not, or if they must be read to a buffer's addresses. */
+/* Where bytes that are all of one extent go; NULL if they are not, if the extent is wanted twice, or if they must be read
+ * to a buffer's addresses. */
 static char *place_of(const struct job *job, uint64_t begin, uint64_t end) {
     const size_t i = wanted_after(job, begin);
     const bool covered =
         i < job->wanted_count && job->wanted[i]->begin <= begin && job->wanted[i]->end >= end;
-    return covered && !atomic_load(&job->direct)
+    const bool alone = i + 1 >= job->wanted_count || job->wanted[i + 1]->begin >= end;
+    return covered && alone && !atomic_load(&job->direct)
                ? (char *)job->wanted[i]->to + (begin - job->wanted[i]->begin)
                : NULL;
 }

@@ -17,7 +17,8 @@ struct glissade_file {
 /* A tensor's bytes, or some of them: a range of a file's data, and where in memory it is to go. */
 typedef struct gls_extent {
     uint64_t begin, end;
-    void *to; /* memory that may hold anything if reading fails; or NULL: memory of the staging, set on success */
+    /* Memory that may hold anything if reading fails; or NULL: memory of the staging, set on success. */
+    void *to;
 } gls_extent;
 
 /*

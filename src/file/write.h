@@ -25,7 +25,7 @@ typedef struct gls_writing {
     gls_heading heading;
     gls_source *sources; /* ascending, without a gap or an overlap, all of the data */
     size_t source_count;
-    void *room; /* of the library's, in which some of the sources lie; freed at the end */
+    void *room;                /* of the library's, in which some of the sources lie; freed at the end */
     uint64_t bytes_per_second; /* 0: as fast as it goes; otherwise only without an engine */
     _Atomic uint64_t written;  /* bytes so far, to be read by others */
     atomic_bool cancelled;     /* set by others */

@@ -18,12 +18,9 @@ static const glissade_adam_options defaults = {
 };
 
 static const gls_field fields[] = {
-    GLS_FLAG(glissade_adam_options, amsgrad),
-    GLS_FLAG(glissade_adam_options, debias),
-    GLS_FIELD(glissade_adam_options, beta1, FRACTION),
-    GLS_FIELD(glissade_adam_options, beta2, FRACTION),
-    GLS_FIELD(glissade_adam_options, eps, FINITE),
-    {NULL, 0, 0},
+    GLS_FLAG(glissade_adam_options, amsgrad),          GLS_FLAG(glissade_adam_options, debias),
+    GLS_FIELD(glissade_adam_options, beta1, FRACTION), GLS_FIELD(glissade_adam_options, beta2, FRACTION),
+    GLS_FIELD(glissade_adam_options, eps, FINITE),     {NULL, 0, 0},
 };
 
 static uint32_t states(const gls_group *group) {

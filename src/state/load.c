@@ -51,7 +51,8 @@ static size_t list_extents(const gls_loading *loading, gls_extent *extents) {
     size_t count = 0;
     for (size_t i = 0; i < header->entry_count; i++)
         if (loading->uses[i] == GLS_USE_READ && header->entries[i].begin < header->entries[i].end)
-            extents[count++] = (gls_extent){header->entries[i].begin, header->entries[i].end, loading->data[i]};
+            extents[count++] =
+                (gls_extent){header->entries[i].begin, header->entries[i].end, loading->data[i]};
     return count;
 }
 
