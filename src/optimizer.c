@@ -224,7 +224,8 @@ static glissade_status get_tensor(glissade_optimizer *optimizer, glissade_tensor
     const gls_tensor *tensor = gls_optimizer_tensor(optimizer, ref);
     if (!tensor)
         return GLISSADE_STATUS_NOT_FOUND;
-    const gls_group *group = gls_optimizer_group(optimizer, ref.group);
+    gls_group *group = gls_optimizer_group(optimizer, ref.group);
+    group->written = true; /* by whom is told where they are */
     const gls_deferral never = {.acted = tensor->counted ? tensor->n : 0};
     const gls_deferral *deferral = group->deferrals ? &group->deferrals[ref.index] : &never;
     glissade_tensor_info known = {.parameter = tensor->p,

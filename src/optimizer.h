@@ -159,6 +159,7 @@ struct gls_group {
     gls_norms *norms;        /* NULL: never asked for */
     double average_weight;   /* how much a step's parameters weigh in their average; 0: there is none */
     bool evaluates;          /* its parameters hold a point that cannot be stepped (schedule_free.h) */
+    bool written;            /* of the library's arrays any can have been, otherwise than by a step */
     gls_holding *holdings;
     uint32_t holding_count;
     uint32_t stream; /* its number in the counters of stochastic rounding */

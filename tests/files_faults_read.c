@@ -226,11 +226,11 @@ static ssize_t not_cached(int fd, void *bytes, size_t count, off_t offset) {
     return -1;
 }
 
-static void refused_to_both(bool reading) {
+static void refused_to_both(bool reads) {
     gls_os table = gls_os_system;
     sample it;
     sample_flat(&it, 3 * LARGE, 1);
-    if (reading) {
+    if (reads) {
         table.pread = refuse_pread;
         table.pread_cached = not_cached;
         cr_assert_eq(sample_write(&it, team, folder_at(&home, "model"), NULL, NULL), GLISSADE_STATUS_OK);
@@ -238,7 +238,7 @@ static void refused_to_both(bool reading) {
         table.pwrite = refuse_pwrite;
     }
     gls_os_table = &table;
-    if (!reading)
+    if (!reads)
         cr_assert_eq(sample_write(&it, team, folder_at(&home, "model"), NULL, NULL), GLISSADE_STATUS_OK);
     const char *difference = sample_difference(&it, team, folder_at(&home, "model"));
     gls_os_table = &gls_os_system;

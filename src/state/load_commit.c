@@ -211,6 +211,7 @@ static void take_group(const gls_loading *loading, uint32_t index) {
     }
     group->stream = it->stream;
     group->evaluates = it->evaluates;
+    group->written = true;
 }
 
 /* Groups that the file says nothing of make way, and those to come, so that none has the random bits of another. */

@@ -23,6 +23,11 @@ static bool is_zero(const char *bytes, size_t count) {
     return memcmp(bytes, bytes + head, count - head) == 0; /* each byte is like one before it */
 }
 
+/* Arrays are made of zeros; where nobody can have written, nobody looks. */
+static bool holds_zeros(const gls_group *group, uint32_t tensor, const char *bytes, size_t count) {
+    return (!group->written && !group->tensors[tensor].counted) || is_zero(bytes, count);
+}
+
 /* Where a transfer's bytes can go at once; NULL: nowhere. */
 static char *home_of(const gls_loading *loading, size_t tensor, const gls_transfer *it) {
     const gls_group *group = gls_loading_group(loading, tensor);
@@ -31,7 +36,7 @@ static char *home_of(const gls_loading *loading, size_t tensor, const gls_transf
     const bool whole = it->entry != SIZE_MAX && it->units == SIZE_MAX && it->same;
     if (!whole || !array || it->array < GLS_ARRAY_STATE || it->array > GLS_ARRAY_STATE_LAST ||
         group->tensors[index].t || gls_group_is_callers(group, array) ||
-        !is_zero(array + it->part.offset, it->part.bytes))
+        !holds_zeros(group, index, array + it->part.offset, it->part.bytes))
         return NULL;
     return array + it->part.offset;
 }
