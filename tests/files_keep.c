@@ -51,6 +51,18 @@ static void keep_well(const char *name, uint64_t number, uint32_t count, const c
 
 #define NAMES(expected) cr_assert_str_eq(folder_names(&home), expected " ", "%s", folder_names(&home))
 
+/* Begun again further back, what was ahead makes way, and what is new stays. */
+Test(files_keep, begun_again) {
+    static const uint64_t numbers[] = {1, 5, 8, 2, 3, 4};
+    char numbered[64];
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        snprintf(numbered, sizeof numbered, NUMBERED("%020llu"), (unsigned long long)numbers[i]);
+        keep_well("model.safetensors", numbers[i], 3, numbered);
+    }
+    NAMES(NUMBERED("00000000000000000002") " " NUMBERED("00000000000000000003") " " NUMBERED(
+        "00000000000000000004") " model.safetensors");
+}
+
 Test(files_keep, keeps_the_last) {
     char numbered[64];
     for (uint64_t number = 1; number <= 12; number++) {
@@ -73,13 +85,25 @@ Test(files_keep, one_and_many) {
     NAMES(NUMBERED("00000000000000000006") " " NUMBERED("00000000000000000007") " model.safetensors");
 }
 
-/* Training went back to an earlier step: that one stays, though it has the lowest number. */
-Test(files_keep, never_the_one_just_written) {
+/* Training went back to an earlier step: what is ahead of it belongs to a course that was given up, and goes first. */
+Test(files_keep, higher_numbers_go_first) {
     for (uint64_t number = 5; number <= 9; number++)
         cr_assert_eq(keep("model.safetensors", number, 9), GLISSADE_STATUS_OK);
     keep_well("model.safetensors", 2, 3, NUMBERED("00000000000000000002"));
-    NAMES(NUMBERED("00000000000000000002") " " NUMBERED("00000000000000000008") " " NUMBERED(
-        "00000000000000000009") " model.safetensors");
+    NAMES(NUMBERED("00000000000000000002") " " NUMBERED("00000000000000000005") " " NUMBERED(
+        "00000000000000000006") " model.safetensors");
+    keep_well("model.safetensors", 3, 3, NUMBERED("00000000000000000003"));
+    NAMES(NUMBERED("00000000000000000002") " " NUMBERED("00000000000000000003") " " NUMBERED(
+        "00000000000000000005") " model.safetensors");
+    keep_well("model.safetensors", 4, 2, NUMBERED("00000000000000000004"));
+    NAMES(NUMBERED("00000000000000000003") " " NUMBERED("00000000000000000004") " model.safetensors");
+}
+
+Test(files_keep, never_the_one_just_written) {
+    for (uint64_t number = 5; number <= 9; number++)
+        cr_assert_eq(keep("model.safetensors", number, 9), GLISSADE_STATUS_OK);
+    keep_well("model.safetensors", 2, 1, NUMBERED("00000000000000000002"));
+    NAMES(NUMBERED("00000000000000000002") " model.safetensors");
     keep_well("model.safetensors", 2, 1, NUMBERED("00000000000000000002"));
     NAMES(NUMBERED("00000000000000000002") " model.safetensors");
 }
@@ -88,7 +112,7 @@ Test(files_keep, extreme_numbers) {
     keep_well("model.safetensors", 0, 2, NUMBERED("00000000000000000000"));
     keep_well("model.safetensors", UINT64_MAX, 2, NUMBERED("18446744073709551615"));
     keep_well("model.safetensors", UINT64_MAX - 1, 2, NUMBERED("18446744073709551614"));
-    NAMES(NUMBERED("18446744073709551614") " " NUMBERED("18446744073709551615") " model.safetensors");
+    NAMES(NUMBERED("00000000000000000000") " " NUMBERED("18446744073709551614") " model.safetensors");
     keep_well("model.safetensors", 1, 1, NUMBERED("00000000000000000001"));
     NAMES(NUMBERED("00000000000000000001") " model.safetensors");
 }
@@ -146,6 +170,18 @@ Test(files_keep, what_is_somebody_elses_stays) {
         cr_assert_eq(there, number < 4 || number > 6, "%s", name);
     }
     cr_assert_eq(unlink(folder_at(&home, ".glissade-0123456789abcdef-1-0")), 0);
+}
+
+/* Above and below, what is no file neither counts nor stops the rest from being removed. */
+Test(files_keep, what_is_in_the_way_on_both_sides) {
+    cr_assert_eq(mkdir(folder_at(&home, NUMBERED("00000000000000000001")), 0700), 0);
+    cr_assert_eq(mkdir(folder_at(&home, NUMBERED("00000000000000000009")), 0700), 0);
+    for (uint64_t number = 2; number <= 8; number++)
+        if (number != 5)
+            cr_assert_eq(keep("model.safetensors", number, 9), GLISSADE_STATUS_OK, "%s", error.message);
+    keep_well("model.safetensors", 5, 2, NUMBERED("00000000000000000005"));
+    NAMES(NUMBERED("00000000000000000001") " " NUMBERED("00000000000000000004") " " NUMBERED(
+        "00000000000000000005") " " NUMBERED("00000000000000000009") " model.safetensors");
 }
 
 /* ---- refusals ---- */

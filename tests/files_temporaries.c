@@ -133,6 +133,24 @@ Test(files_temporaries, what_cannot_be_opened_stays) {
     cr_assert_eq(folder_temporaries(&home), 0);
 }
 
+static bool take_one(void *context, const char *name) {
+    (void)name;
+    errno = EIO; /* what a visitor meets is his business */
+    return --*(int *)context > 0;
+}
+
+Test(files_temporaries, a_folder_is_listed_as_far_as_is_wanted) {
+    int wanted = 2;
+    const int fd = open(home.path, O_RDONLY | O_DIRECTORY);
+    bytes_store(folder_at(&home, "a"), "x", 1);
+    bytes_store(folder_at(&home, "b"), "x", 1);
+    cr_assert(gls_os_system.list(fd, take_one, &wanted) == 0 && wanted == 0);
+    wanted = 100;
+    cr_assert(gls_os_system.list(fd, take_one, &wanted) == 0 && wanted == 96); /* with "." and ".." */
+    close(fd);
+    cr_assert(gls_os_system.list(fd, take_one, &wanted) == -1 && errno == EBADF);
+}
+
 /* ---- writers side by side ---- */
 
 static char made_last[64], doomed[64];

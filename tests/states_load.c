@@ -64,11 +64,26 @@ Test(states_load, counts_that_disagree) {
     LINE("tensor.w.steps", "5", MISMATCH, "\"state.w.step\" is 3; expected: 5");
     LINE("tensor.w.steps", "16777215", MISMATCH, "\"state.w.step\" is 3; expected: 16777215");
     LINE("tensor.e.steps", "4", MISMATCH, "state.e.step");
-    /* A float is not asked what it cannot know. */
-    const char *other = folder_at(&place, "other");
-    states_rewrite(folder_at(&place, "good"), other, "glissade.tensor.w.steps", "16777216");
+    LINE("tensor.w.steps", "16777217", MISMATCH, "\"state.w.step\" is 3; expected: 16777217");
+}
+
+/* A float that was counted up stays at 2^24; one that was rounded is near. */
+Test(states_load, counts_beyond_a_float) {
+    const uint64_t steps[] = {16777216, 16777217, 1000000001};
+    const char *path = folder_at(&place, "counted"), *other = folder_at(&place, "other");
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        cr_assert_eq(glissade_optimizer_set_counts(source.optimizer, source.at[0], steps[i], steps[i]),
+                     GLISSADE_STATUS_OK);
+        states_save(source.optimizer, path, false);
+        states_load(target.optimizer, path, NULL);
+        cr_assert_eq(planned_info(&target, 0).steps, steps[i]);
+    }
+    cr_assert_eq(glissade_optimizer_set_counts(source.optimizer, source.at[0], 16777216, 16777216),
+                 GLISSADE_STATUS_OK);
+    states_save(source.optimizer, path, false);
+    states_rewrite(path, other, "glissade.tensor.w.steps", "5000000000");
     states_load(target.optimizer, other, NULL);
-    cr_assert_eq(planned_info(&target, 0).steps, 16777216);
+    cr_assert_eq(planned_info(&target, 0).steps, 5000000000);
 }
 
 Test(states_load, lines_about_groups) {

@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 
 #include <errno.h>
+#include <fenv.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -57,6 +58,17 @@ static void must_end_well(glissade_save *save) {
     glissade_save_destroy(&save);
     const char *wrong = stepper_difference(&it, folder_at(&home, "state"), it.step);
     cr_assert_null(wrong, "%s", wrong);
+}
+
+Test(states_thread, asking_leaves_the_floating_point_status) {
+    glissade_save_progress progress = {.size = sizeof progress};
+    glissade_save *save = start(0);
+    feclearexcept(FE_ALL_EXCEPT);
+    do
+        cr_assert_eq(glissade_save_get_progress(save, &progress), GLISSADE_STATUS_OK);
+    while (!progress.done);
+    cr_assert_eq(fetestexcept(FE_ALL_EXCEPT), 0);
+    must_end_well(save);
 }
 
 /* ---- signals, priority ---- */

@@ -25,7 +25,7 @@
  *   Crash safety  A file is written under a temporary name in the folder it is meant for, synchronised (fsync), renamed,
  *                 and the folder synchronised. Until the rename the old file is there, whole; after it the new one. A
  *                 failed fsync is final: that file is given up. A killed writer leaves its temporary file behind, which
- *                 the next writer of the same path removes.
+ *                 the next writer of the same path removes (unless a child that was forked meanwhile still has it open).
  *   Links         A path whose last component is a symbolic link is refused, read and written; and so is what is no
  *                 regular file.
  *   Threads       Calls on one glissade_file exclude one another by the caller's care; different files are independent.
@@ -103,7 +103,8 @@ typedef struct glissade_file_options {
     /* Permissions of the file, 0600 by default; the process's umask is not applied. */
     uint32_t mode;
     /* 0, the default: write `path` alone. Otherwise write the numbered file and make `path` another name of it (a hard
-     * link), and remove numbered files until `keep` remain: those with the lowest numbers, never the one just written. */
+     * link), and remove numbered files until `keep` remain: first those with higher numbers, which a course that was
+     * given up and begun again further back leaves behind, then those with the lowest; never the one just written. */
     uint32_t keep;
     /* With keep, the number, and otherwise 0: path "run/model.safetensors" and number 7 give
      * "run/model-00000000000000000007.safetensors". */

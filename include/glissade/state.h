@@ -110,6 +110,9 @@ typedef struct glissade_save glissade_save;
  * engine's team (memory as large as the state until the save has ended), with which a thread of the library's own then
  * writes the file. That thread has all signals blocked and runs at a lower priority where the system lets it. The save
  * needs the optimizer no longer, which may be destroyed.
+ *     A process that ends, or becomes another program, before glissade_save_wait has returned ends the save with it; the
+ * path is then as it was. Of two saves to one path at a time that stands which ends last, whichever began first: wait for
+ * one before starting the next.
  *
  * Returns as glissade_optimizer_save, and UNSUPPORTED if no thread can be had. On failure *save is NULL and nothing has
  * been written. What fails later is told by glissade_save_wait.
@@ -203,9 +206,9 @@ typedef struct glissade_load_report {
  * it is rounded. Shapes must be equal where a label gives one, otherwise the numbers of elements.
  *
  * A tensor of which the file has a step count but no momentum starts its momentum anew, as one does that was never
- * stepped. Half-precision parameters must hold what they held at the save, or be loaded, too. Of a parameter that is
- * loaded the copy is written anew, and so is the master, if the file has none; an average stays, if the file has none.
- * Masters of one kind are not converted into those of the other.
+ * stepped. Parameters in the file that were not asked for are left out without a word. Half-precision parameters must hold
+ * what they held at the save, or be loaded, too. Of a parameter that is loaded the copy is written anew, and so is the
+ * master, if the file has none; an average stays, if the file has none. Masters of one kind are not converted into those of the other.
  *
  * Returns OK, NULL_ARGUMENT, INVALID_SIZE, INVALID_OPTION (renamings), DUPLICATE_TENSOR (two tensors with one name, or
  * renamed to one), IO, INVALID_FILE (also: metadata that is none of the above), CHECKSUM, MISMATCH (the file does not fit

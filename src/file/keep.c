@@ -39,40 +39,53 @@ static bool parse(const gls_path *path, const char *name, uint64_t *number) {
     return true;
 }
 
-/* The lowest number but one's own, and how many there are. */
+/* How many numbered files there are, and which may go: the highest above one's own, the lowest below it. */
 struct survey {
     const gls_path *path;
-    uint64_t own, lowest, above, count;
-    bool found;
+    uint64_t own, low, high; /* those below `low` and above `high` have shown that they stay */
+    uint64_t above, below, count;
+    bool has_above, has_below;
 };
 
 static bool look(void *context, const char *name) {
-    struct survey *survey = context;
+    struct survey *it = context;
     uint64_t number;
-    if (!parse(survey->path, name, &number))
+    if (!parse(it->path, name, &number))
         return true;
-    survey->count++;
-    if (number != survey->own && number >= survey->above && (!survey->found || number < survey->lowest)) {
-        survey->lowest = number;
-        survey->found = true;
+    it->count++;
+    if (number > it->own && number <= it->high && (!it->has_above || number > it->above)) {
+        it->above = number;
+        it->has_above = true;
+    }
+    if (number < it->own && number >= it->low && (!it->has_below || number < it->below)) {
+        it->below = number;
+        it->has_below = true;
     }
     return true;
 }
 
+/* Only what can be one of ours: a folder or a link of this name is somebody else's. */
+static bool remove_number(const gls_path *path, uint64_t number) {
+    char name[GLS_NAME_MAX + 1];
+    bool exists;
+    return gls_keep_name(name, path, number) && !gls_path_regular(path, name, &exists, NULL) &&
+           gls_os_table->unlinkat(path->folder, name) == 0;
+}
+
 void gls_keep_prune(const gls_path *path, uint32_t keep, uint64_t number) {
-    uint64_t stuck = 0;
-    for (uint64_t above = 0;;) {
-        struct survey survey = {.path = path, .own = number, .above = above};
-        char name[GLS_NAME_MAX + 1];
-        bool exists;
-        if (gls_os_table->list(path->folder, look, &survey) || !survey.found ||
-            survey.count <= keep + stuck || !gls_keep_name(name, path, survey.lowest))
+    uint64_t low = 0, high = UINT64_MAX, stuck = 0;
+    for (;;) {
+        struct survey survey = {.path = path, .own = number, .low = low, .high = high};
+        if (gls_os_table->list(path->folder, look, &survey) || survey.count <= keep + stuck ||
+            !(survey.has_above || survey.has_below))
             return;
-        /* Only what can be one of ours: a folder or a link of this name is somebody else's. */
-        if (gls_path_regular(path, name, &exists, NULL) || gls_os_table->unlinkat(path->folder, name))
-            stuck++;
-        if (survey.lowest == UINT64_MAX)
-            return;
-        above = survey.lowest + 1;
+        const uint64_t victim = survey.has_above ? survey.above : survey.below;
+        if (remove_number(path, victim))
+            continue;
+        stuck++;
+        if (survey.has_above)
+            high = victim - 1;
+        else
+            low = victim + 1;
     }
 }

@@ -8,8 +8,9 @@
 /* The numbered name of a path. False if it is too long for a name. */
 bool gls_keep_name(char name[GLS_NAME_MAX + 1], const gls_path *path, uint64_t number);
 
-/* Removes numbered files of the path, those with the lowest numbers first, until `keep` remain; not the one with
- * `number`. What cannot be removed stays. */
+/* Removes numbered files of the path, not the one with `number`, until `keep` remain: first those with higher numbers,
+ * which are of a course that was given up, from the highest down; then those with lower ones, from the lowest up. What
+ * cannot be removed stays. */
 void gls_keep_prune(const gls_path *path, uint32_t keep, uint64_t number);
 
 #endif

@@ -50,10 +50,12 @@ static int system_list(int folder, bool (*visit)(void *context, const char *name
         errno = error_number;
         return -1;
     }
-    errno = 0;
-    for (const struct dirent *entry; (entry = readdir(stream)) && visit(context, entry->d_name);)
+    const struct dirent *entry;
+    do {
         errno = 0;
-    const int error_number = errno;
+        entry = readdir(stream);
+    } while (entry && visit(context, entry->d_name));
+    const int error_number = entry ? 0 : errno;
     closedir(stream);
     errno = error_number;
     return error_number ? -1 : 0;

@@ -58,9 +58,11 @@ glissade_status gls_writing_options(const glissade_file_options *given, glissade
 struct job {
     gls_writing *writing;
     int fd;
-    gls_arena buffers; /* a chunk for each shard */
-    uint64_t *sums;    /* of the chunks; NULL: they are not wanted */
-    char tail[BLOCK];  /* what a direct transfer leaves of the data */
+    gls_arena buffers; /* a chunk for each thread that can have one to write */
+    size_t buffer_count;
+    _Atomic size_t tickets;
+    uint64_t *sums;   /* of the chunks; NULL: they are not wanted */
+    char tail[BLOCK]; /* what a direct transfer leaves of the data */
     size_t tail_bytes;
     size_t chunk_count;
     bool began_direct;
@@ -159,8 +161,12 @@ static int write_chunk(struct job *job, size_t index, char *buffer) {
 }
 
 static void write_shard(void *context, uint32_t shard) {
+    (void)shard;
     struct job *job = context;
-    char *buffer = (char *)job->buffers.base + (shard == GLS_ALL_SHARDS ? 0 : shard) * (size_t)GLS_CHUNK;
+    const size_t ticket = atomic_fetch_add(&job->tickets, 1);
+    if (ticket >= job->buffer_count) /* the others have every chunk */
+        return;
+    char *buffer = (char *)job->buffers.base + ticket * GLS_CHUNK;
     size_t index;
     while ((index = atomic_fetch_add(&job->next, 1)) < job->chunk_count && !is_cancelled(job->writing)) {
         const int failure = write_chunk(job, index, buffer);
@@ -181,7 +187,10 @@ static glissade_status write_chunks(struct job *job, glissade_error *error) {
     job->chunk_count = (size_t)(data / GLS_CHUNK + (data % GLS_CHUNK != 0));
     if (!job->chunk_count)
         return GLISSADE_STATUS_OK;
-    if (!gls_arena_create(&job->buffers, (engine ? engine->threads.count : 1) * (size_t)GLS_CHUNK, false) ||
+    job->buffer_count = engine ? engine->threads.count : 1;
+    if (job->buffer_count > job->chunk_count)
+        job->buffer_count = job->chunk_count;
+    if (!gls_arena_create(&job->buffers, job->buffer_count * GLS_CHUNK, false) ||
         (writing->heading.chunk_count && !(job->sums = gls_alloc(job->chunk_count, sizeof *job->sums))))
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "%s: no memory to write it by",
                              writing->path.quoted);

@@ -231,16 +231,18 @@ static bool is_elsewhere(const glissade_save *save) {
 glissade_status glissade_save_get_progress(glissade_save *save, glissade_save_progress *progress) {
     if (!save || !progress)
         return GLISSADE_STATUS_NULL_ARGUMENT;
+    const gls_guest guest = gls_guest_enter();
     glissade_save_progress known = {.bytes = atomic_load(&save->writing.written),
                                     .total = save->writing.heading.bytes + save->writing.heading.data_bytes,
                                     .stall_seconds = save->stall_seconds,
                                     .copy_seconds = save->copy_seconds};
-    if (is_elsewhere(save)) /* its lock may be held by a thread that is not here */
-        return gls_options_write(&progress_layout, progress, &known, NULL);
-    pthread_mutex_lock(&save->turn);
-    known.done = save->done;
-    known.seconds = save->done ? save->seconds : seconds_since(&save->begun);
-    pthread_mutex_unlock(&save->turn);
+    if (!is_elsewhere(save)) { /* there its lock may be held by a thread that is not */
+        pthread_mutex_lock(&save->turn);
+        known.done = save->done;
+        known.seconds = save->done ? save->seconds : seconds_since(&save->begun);
+        pthread_mutex_unlock(&save->turn);
+    }
+    gls_guest_leave(&guest);
     return gls_options_write(&progress_layout, progress, &known, NULL);
 }
 

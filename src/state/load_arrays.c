@@ -69,6 +69,17 @@ static glissade_status check_format(const gls_loading *loading, gls_array array,
                             possible ? ", or this with the option convert" : "");
 }
 
+/* Takes an array of the file for one purpose: tensors can be called, or renamed to, what another's state is called. */
+static glissade_status claim(gls_loading *loading, size_t tensor, size_t entry) {
+    if (loading->uses[entry] == GLS_USE_READ)
+        return gls_loading_fail(
+            loading, GLISSADE_STATUS_MISMATCH,
+            "tensor \"%.60s\" would be loaded twice, the second time for the tensor \"%.60s\"",
+            loading->header->entries[entry].name, loading->names.items[tensor].name);
+    loading->uses[entry] = GLS_USE_READ;
+    return GLISSADE_STATUS_OK;
+}
+
 /* Units of the codes that an entry is. */
 static glissade_status find_units(gls_loading *loading, size_t tensor, gls_transfer *it) {
     const gls_entry *codes = &loading->header->entries[it->entry];
@@ -83,7 +94,9 @@ static glissade_status find_units(gls_loading *loading, size_t tensor, gls_trans
                                 "tensor \"%.60s\" is %s; \"%.60s\", which its codes need, is not there",
                                 codes->name, glissade_file_dtype_name(codes->dtype), loading->text);
     const gls_entry *units = &loading->header->entries[it->units];
-    loading->uses[it->units] = GLS_USE_READ;
+    const glissade_status status = claim(loading, tensor, it->units);
+    if (status)
+        return status;
     if (units->dtype != GLISSADE_FILE_F32)
         return gls_loading_fail(loading, GLISSADE_STATUS_MISMATCH, "tensor \"%.60s\" is %s; accepted: F32",
                                 units->name, glissade_file_dtype_name(units->dtype));
@@ -106,9 +119,8 @@ static glissade_status find_part(gls_loading *loading, size_t tensor, gls_array 
     if (!*found)
         return GLISSADE_STATUS_OK;
     const gls_entry *entry = &loading->header->entries[it.entry];
-    loading->uses[it.entry] = GLS_USE_READ;
     glissade_status status;
-    if ((status = check_shape(loading, tensor, part, entry)) ||
+    if ((status = claim(loading, tensor, it.entry)) || (status = check_shape(loading, tensor, part, entry)) ||
         (status = check_format(loading, array, format, part, entry)) ||
         (is_code(entry->dtype) && (status = find_units(loading, tensor, &it))))
         return status;
@@ -186,12 +198,12 @@ static glissade_status find_states(gls_loading *loading, size_t tensor) {
         return status;
     it->step = gls_loading_find(loading, tensor, GLS_PART_STEP, "");
     if (it->step != SIZE_MAX)
-        loading->uses[it->step] = GLS_USE_READ;
-    if (algorithm->rest_name &&
+        status = claim(loading, tensor, it->step);
+    if (!status && algorithm->rest_name &&
         (it->rest = gls_loading_find(loading, tensor, algorithm->rest_name, "")) != SIZE_MAX)
-        loading->uses[it->rest] = GLS_USE_READ;
+        status = claim(loading, tensor, it->rest);
     it->has_state = it->has_state || it->step != SIZE_MAX;
-    return GLISSADE_STATUS_OK;
+    return status;
 }
 
 /* A parameter that is not asked for may be there. */
@@ -200,7 +212,7 @@ static glissade_status find_parameter(gls_loading *loading, size_t tensor) {
     if (loading->options.parameters)
         return find_array(loading, tensor, GLS_ARRAY_PARAMETER, &it->has_parameter);
     const size_t entry = gls_loading_find(loading, tensor, "", "");
-    if (entry != SIZE_MAX)
+    if (entry != SIZE_MAX && loading->uses[entry] == GLS_USE_NONE)
         loading->uses[entry] = GLS_USE_KNOWN;
     return GLISSADE_STATUS_OK;
 }

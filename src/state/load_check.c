@@ -195,7 +195,7 @@ static glissade_status read_number(const gls_loading *loading, size_t index, dou
     return GLISSADE_STATUS_OK;
 }
 
-/* A float counts to 2^24; the metadata counts further. */
+/* A float that is counted up stays at 2^24; the metadata counts further. */
 static glissade_status read_step(const gls_loading *loading, gls_arrival *it) {
     const double all_counted = 0x1p24;
     const gls_entry *entry = &loading->header->entries[it->step];
@@ -207,7 +207,9 @@ static glissade_status read_step(const gls_loading *loading, gls_arrival *it) {
         return gls_loading_fail(loading, GLISSADE_STATUS_MISMATCH,
                                 "tensor \"%.60s\" is %s; accepted: a number of steps", entry->name,
                                 gls_number_format(value).text);
-    if (loading->native && (double)it->steps < all_counted && value != (double)it->steps)
+    const bool agrees = value == (double)it->steps || value == (double)(float)it->steps ||
+                        (value == all_counted && (double)it->steps > all_counted);
+    if (loading->native && !agrees)
         return gls_loading_fail(loading, GLISSADE_STATUS_MISMATCH,
                                 "tensor \"%.60s\" is %s; expected: %" PRIu64 ", the steps in the metadata",
                                 entry->name, gls_number_format(value).text, it->steps);

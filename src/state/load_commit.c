@@ -214,6 +214,31 @@ static void take_group(const gls_loading *loading, uint32_t index) {
     group->written = true;
 }
 
+/* Whether another tensor, of those that the file brought or of all, has the random bits of a group and a number. */
+static bool is_taken(const gls_loading *loading, size_t tensor, uint32_t number, bool brought) {
+    const uint32_t stream = gls_loading_group(loading, tensor)->stream;
+    for (size_t i = 0; i < loading->names.count; i++) {
+        const gls_group *group = gls_loading_group(loading, i);
+        if (i != tensor && (loading->tensors[i].has_state || !brought) && group->storage &&
+            group->stream == stream && group->storage[loading->names.items[i].tensor].stream == number)
+            return true;
+    }
+    return false;
+}
+
+/* Tensors that the file says nothing of make way for those of their group that it brought. */
+static void part_tensors(const gls_loading *loading) {
+    const uint32_t last = (1u << 24) - 1;
+    for (size_t i = 0; i < loading->names.count; i++) {
+        const gls_group *group = gls_loading_group(loading, i);
+        gls_storage *storage = group->storage ? &group->storage[loading->names.items[i].tensor] : NULL;
+        if (loading->tensors[i].has_state || !storage || !is_taken(loading, i, storage->stream, true))
+            continue;
+        while (is_taken(loading, i, storage->stream, false))
+            storage->stream = storage->stream == last ? 0 : storage->stream + 1;
+    }
+}
+
 /* Groups that the file says nothing of make way, and those to come, so that none has the random bits of another. */
 static void part_streams(const gls_loading *loading) {
     glissade_optimizer *optimizer = loading->optimizer;
@@ -238,6 +263,7 @@ glissade_status gls_loading_commit(gls_loading *loading) {
     if (loading->native) {
         loading->optimizer->seed = loading->seed;
         part_streams(loading);
+        part_tensors(loading);
     }
     return GLISSADE_STATUS_OK;
 }

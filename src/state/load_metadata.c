@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fields.h"
+#include "file/check.h"
 #include "load.h"
 
 /* ---- lines ---- */
@@ -105,7 +106,7 @@ static glissade_status read_group(gls_loading *loading, uint32_t index) {
         return gls_loading_fail(loading, GLISSADE_STATUS_MISMATCH,
                                 "%.60s is \"%.40s\"; accepted: \"%s\", the rule of group %u", loading->text,
                                 rule, group->algorithm->name, group->number);
-    if ((status = read_count(loading, group_text(loading, it->place, "stream"), UINT32_MAX, &stream)) ||
+    if ((status = read_count(loading, group_text(loading, it->place, "stream"), UINT32_MAX - 1, &stream)) ||
         (status = read_count(loading, group_text(loading, it->place, "point"), group->algorithm->has_points,
                              &point)) ||
         (status = read_average(loading, it)) || (status = read_hyperparameters(loading, group, it)))
@@ -210,11 +211,24 @@ static glissade_status check_hyperparameters(const gls_loading *loading, uint32_
         "group %zu: %s", it->place, error.message);
 }
 
+/* What another program wrote has none of our lines, but for checksums. */
+static glissade_status check_foreign(const gls_loading *loading) {
+    for (size_t i = 0; i < loading->header->text_count; i++) {
+        const char *key = loading->header->texts[i].key;
+        if (strncmp(key, GLS_KEY_OWN, strlen(GLS_KEY_OWN)) == 0 &&
+            strncmp(key, GLS_KEY_CHECKSUMS, strlen(GLS_KEY_CHECKSUMS)) != 0)
+            return gls_loading_fail(loading, GLISSADE_STATUS_INVALID_FILE,
+                                    "there is \"%.60s\" and no " GLS_KEY_FORMAT "; expected: both or neither",
+                                    key);
+    }
+    return GLISSADE_STATUS_OK;
+}
+
 static glissade_status read_optimizer(gls_loading *loading) {
     const char *version = text_of(loading, GLS_KEY_FORMAT, "", "");
     loading->native = version;
     if (!version)
-        return GLISSADE_STATUS_OK;
+        return check_foreign(loading);
     if (strcmp(version, GLS_STATE_FORMAT) != 0)
         return gls_loading_fail(loading, GLISSADE_STATUS_MISMATCH,
                                 GLS_KEY_FORMAT " is \"%.40s\"; accepted: \"" GLS_STATE_FORMAT

@@ -38,6 +38,7 @@ uint32_t gls_part_shape(const gls_group *group, uint32_t tensor, const gls_part 
 #define GLS_PART_MASTER_LOW "master_low"
 
 /* Keys of metadata. */
+#define GLS_KEY_OWN    "glissade."
 #define GLS_KEY_FORMAT "glissade.format"
 #define GLS_KEY_SEED   "glissade.seed"
 #define GLS_KEY_GROUPS "glissade.groups"
