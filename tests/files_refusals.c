@@ -5,9 +5,11 @@
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -159,6 +161,44 @@ Test(files_refusals, no_permission) {
     cr_assert_eq(in_child(without_permission), 0);
     cr_assert(chmod(home.path, 0700) == 0 && chmod(folder_at(&home, "closed"), 0700) == 0);
     cr_assert_str_eq(folder_names(&home), "closed locked ");
+}
+
+/* ---- a full disk, one that is read-only ---- */
+
+enum { NOT_ALLOWED = 77 };
+
+static bool refuses(const sample *what, const char *words) {
+    char path[300];
+    snprintf(path, sizeof path, "%s", folder_at(&home, "disk/model"));
+    if (sample_write(what, NULL, path, NULL, &error) != GLISSADE_STATUS_IO || !strstr(error.message, words))
+        return fprintf(stderr, "%s, not \"%s\"\n", error.message, words), false;
+    const char *difference = sample_difference(&it, NULL, path);
+    return difference ? fprintf(stderr, "%s\n", difference), false : true;
+}
+
+static int on_a_small_disk(void) {
+    char disk[300];
+    sample large;
+    snprintf(disk, sizeof disk, "%s", folder_at(&home, "disk"));
+    if (unshare(CLONE_NEWNS | (geteuid() ? CLONE_NEWUSER : 0)) ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("none", disk, "tmpfs", 0, "size=128k"))
+        return NOT_ALLOWED;
+    if (sample_write(&it, NULL, folder_at(&home, "disk/model"), NULL, &error))
+        return 1;
+    sample_flat(&large, 1000000, 1);
+    if (!refuses(&large, "reserve room: No space left on device (28)"))
+        return 2;
+    if (mount("none", disk, NULL, MS_REMOUNT | MS_RDONLY, NULL))
+        return NOT_ALLOWED;
+    return refuses(&it, "make a temporary file in its folder: Read-only file system (30)") ? 0 : 3;
+}
+
+Test(files_refusals, a_full_disk_and_a_read_only_one) {
+    cr_assert_eq(mkdir(folder_at(&home, "disk"), 0700), 0);
+    const int result = in_child(on_a_small_disk);
+    if (result == NOT_ALLOWED)
+        cr_skip_test("no file system of its own");
+    cr_assert_eq(result, 0, "%d", result);
 }
 
 /* ---- arguments ---- */

@@ -6,6 +6,7 @@
  */
 #include "header.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "alloc.h"
@@ -107,12 +108,12 @@ static glissade_status take_word(header_walk *walk, char word[16], size_t *at) {
 }
 
 static glissade_status take_dtype(header_walk *walk, gls_entry *entry) {
-    char word[16], found[32] = "dtype \"";
+    char word[16], found[32];
     size_t at;
     const glissade_status status = take_word(walk, word, &at);
     if (status != GLISSADE_STATUS_OK || gls_dtype_find(word, &entry->dtype))
         return status;
-    strcat(strcat(found, word), "\"");
+    snprintf(found, sizeof found, "dtype \"%s\"", word);
     return refuse(walk, entry, at, found, "one that the format names, such as F32");
 }
 
@@ -151,7 +152,7 @@ static glissade_status take_offsets(header_walk *walk, gls_entry *entry) {
 static glissade_status take_field(header_walk *walk, gls_entry *entry, unsigned *taken) {
     typedef glissade_status take_value(header_walk * walk, gls_entry * entry);
     static take_value *const takes[] = {take_dtype, take_shape, take_offsets};
-    char word[16], found[32] = "a field \"";
+    char word[16], found[32];
     size_t at;
     int field = 0;
     glissade_status status = take_word(walk, word, &at);
@@ -159,7 +160,7 @@ static glissade_status take_field(header_walk *walk, gls_entry *entry, unsigned 
         return status;
     while (field < FIELD_COUNT && strcmp(word, fields[field]) != 0)
         field++;
-    strcat(strcat(found, word), "\"");
+    snprintf(found, sizeof found, "a field \"%s\"", word);
     if (field == FIELD_COUNT)
         return refuse(walk, entry, at, found, "dtype, shape and data_offsets alone");
     if (*taken & 1u << field)
