@@ -111,8 +111,8 @@ typedef struct glissade_save glissade_save;
  * writes the file. That thread has all signals blocked and runs at a lower priority where the system lets it. The save
  * needs the optimizer no longer, which may be destroyed.
  *     A process that ends, or becomes another program, before glissade_save_wait has returned ends the save with it; the
- * path is then as it was. Of two saves to one path at a time that stands which ends last, whichever began first: wait for
- * one before starting the next.
+ * path is then as it was. Of two saves to one path at a time that stands which ends last, whichever began first, and of
+ * numbered ones it may remove the other's: wait for one before starting the next.
  *
  * Returns as glissade_optimizer_save, and UNSUPPORTED if no thread can be had. On failure *save is NULL and nothing has
  * been written. What fails later is told by glissade_save_wait.

@@ -210,6 +210,8 @@ test_tampering() {
 
 # Long enough for signals to come in between; the schedule needs the end, so all parts must be of one run.
 long="$numbers --threads 1 --epochs 1000 --optimizer adam --state q8"
+# Where saving between is not the matter, each synchronised save being time.
+once='--save-every 1000000'
 
 # wait_for FILE: until it is there, or half a minute has gone.
 wait_for() {
@@ -222,7 +224,7 @@ wait_for() {
 
 test_signals() {
     # shellcheck disable=SC2086
-    succeeds 'a long run' $long --save "$folder/long.st"
+    succeeds 'a long run' $long --save "$folder/long.st" $once
     for signal in INT TERM HUP; do
         rm -f "$folder/part.st"
         # In the background a shell without job control lets SIGINT be ignored, and so then does the command.
@@ -241,7 +243,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$glissade" $long --save "$folder/part.st" 
             grep -q "^glissade: train: interrupted after step [0-9]* of 5000; all is saved, and '--resume .*part.st' goes on" "$err"
         ok $? '  with a line that says how to go on'
         # shellcheck disable=SC2086
-        succeeds '  which is so' $long --resume "$folder/part.st" --save "$folder/part.st"
+        succeeds '  which is so' $long --resume "$folder/part.st" --save "$folder/part.st" $once
         same "$folder/long.st" "$folder/part.st" '  to the same bits'
     done
 }
@@ -251,7 +253,7 @@ test_kills() {
     # So long that twenty parts of it do not come to its end.
     long="$numbers --threads 1 --epochs 2000 --optimizer adam --state q8"
     # shellcheck disable=SC2086
-    succeeds 'a longer run' $long --save "$folder/long.st" --force
+    succeeds 'a longer run' $long --save "$folder/long.st" --force $once
     killed=0
     unloadable=0
     for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -274,7 +276,7 @@ test_kills() {
     run state show --json "$folder/part.st"
     json '0 < int(d["metadata"]["train.step"]) <= 10000' '  which has got on'
     # shellcheck disable=SC2086
-    succeeds '  and can be gone on from' $long --save "$folder/part.st" --resume "$folder/part.st"
+    succeeds '  and can be gone on from' $long --save "$folder/part.st" --resume "$folder/part.st" $once
     same "$folder/long.st" "$folder/part.st" '  to the bits of a run that was never killed'
     [ -z "$(find "$folder" -name '.glissade-*')" ]
     ok $? '  and nothing is left behind'
