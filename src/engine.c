@@ -277,19 +277,29 @@ void gls_engine_log(const glissade_engine *engine, uint32_t level, const char *f
 
 /* ---- execution ---- */
 
-gls_execution gls_engine_execute(glissade_engine *engine, size_t bytes, gls_team_work *work, void *context) {
+static gls_execution execute(glissade_engine *engine, size_t bytes, bool may_pin, gls_team_work *work,
+                             void *context) {
     if (engine->threads.count == 1 || bytes < GLS_TEAM_FROM || gls_fork_is_child() || gls_team_nested()) {
         work(context, GLS_ALL_SHARDS);
         return (gls_execution){.threads = 1, .planned = 1};
     }
     const bool always = gls_engine_setting(engine, GLS_PIN) + PIN_SHIFT == GLISSADE_PIN_ALWAYS;
-    const bool pin = engine->cpus && (always || bytes >= GLS_PIN_FROM);
+    const bool pin = may_pin && engine->cpus && (always || bytes >= GLS_PIN_FROM);
     const gls_team team = {
         .shards = engine->threads.count, .cpus = pin ? engine->cpus : NULL, .work = work, .context = context};
     pthread_mutex_lock(&engine->turn);
     const uint32_t delivered = gls_team_run(&team);
     pthread_mutex_unlock(&engine->turn);
     return (gls_execution){.threads = delivered, .planned = team.shards, .pinned = pin};
+}
+
+gls_execution gls_engine_execute(glissade_engine *engine, size_t bytes, gls_team_work *work, void *context) {
+    return execute(engine, bytes, true, work, context);
+}
+
+gls_execution gls_engine_execute_waiting(glissade_engine *engine, size_t bytes, gls_team_work *work,
+                                         void *context) {
+    return execute(engine, bytes, false, work, context);
 }
 
 bool gls_engine_tunes(const glissade_engine *engine, size_t bytes) {

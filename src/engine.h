@@ -59,6 +59,10 @@ typedef struct gls_execution {
  */
 gls_execution gls_engine_execute(glissade_engine *engine, size_t bytes, gls_team_work *work, void *context);
 
+/* The same for work that mostly waits for the disk: threads go where there is a CPU, which is 15 % of a cold read. */
+gls_execution gls_engine_execute_waiting(glissade_engine *engine, size_t bytes, gls_team_work *work,
+                                         void *context);
+
 /* Whether work that touches so many bytes has its walk found by trying; and the walk for other work. */
 bool gls_engine_tunes(const glissade_engine *engine, size_t bytes);
 gls_walk gls_engine_walk(const glissade_engine *engine, size_t bytes);

@@ -22,10 +22,11 @@
 #include "sort.h"
 
 enum {
-    PIECE = 1024 * 1024, /* read and hashed at once */
-    BLOCK = 4096,        /* what a direct transfer is a multiple of */
-    LINE = 64,           /* what is staged starts at multiples of */
-    PROBES = 4           /* places where the page cache is asked whether it has the file */
+    PIECE = 1024 * 1024,            /* read, hashed and copied at once from the page cache, */
+    DIRECT_PIECE = 4 * 1024 * 1024, /* and from the disk, which small requests leave idle in between */
+    BLOCK = 4096,                   /* what a direct transfer is a multiple of */
+    LINE = 64,                      /* what is staged starts at multiples of */
+    PROBES = 4                      /* places where the page cache is asked whether it has the file */
 };
 
 typedef enum outcome { READ, FAILED, CUT_SHORT, DIFFERS } outcome;
@@ -124,8 +125,9 @@ static fault read_chunk(struct job *job, size_t chunk, char *buffer) {
                    end = begin + (left < job->chunk_bytes ? left : job->chunk_bytes);
     XXH3_state_t state;
     XXH3_64bits_reset(&state);
-    for (uint64_t at = begin; at < end; at += PIECE) {
-        const size_t here = end - at < PIECE ? (size_t)(end - at) : PIECE;
+    const uint64_t most = atomic_load(&job->direct) ? DIRECT_PIECE : PIECE;
+    for (uint64_t at = begin; at < end; at += most) {
+        const size_t here = (size_t)(end - at < most ? end - at : most);
         char *place = place_of(job, at, at + here), *piece = place ? place : buffer;
         const fault wrong = read_piece(job, piece, here, header->data_begin + at);
         if (wrong.became != READ)
@@ -148,7 +150,7 @@ static fault read_chunk(struct job *job, size_t chunk, char *buffer) {
 
 static void read_shard(void *context, uint32_t shard) {
     struct job *job = context;
-    char *buffer = (char *)job->buffers.base + (shard == GLS_ALL_SHARDS ? 0 : shard) * (size_t)PIECE;
+    char *buffer = (char *)job->buffers.base + (shard == GLS_ALL_SHARDS ? 0 : shard) * (size_t)DIRECT_PIECE;
     size_t chunk;
     while ((chunk = atomic_fetch_add(&job->next, 1)) < job->chunk_count && !atomic_load(&job->stopped)) {
         const uint64_t begin = chunk * job->chunk_bytes;
@@ -205,7 +207,7 @@ static glissade_status run(struct job *job, glissade_engine *engine, uint64_t by
     const glissade_file *file = job->file;
     const gls_header *header = &file->header;
     struct timespec begun, ended;
-    if (!gls_arena_create(&job->buffers, (engine ? engine->threads.count : 1) * (size_t)PIECE, false))
+    if (!gls_arena_create(&job->buffers, (engine ? engine->threads.count : 1) * (size_t)DIRECT_PIECE, false))
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "%s: no memory to read it by",
                              file->quoted);
     clock_gettime(CLOCK_MONOTONIC, &begun);
@@ -213,7 +215,7 @@ static glissade_status run(struct job *job, glissade_engine *engine, uint64_t by
                         gls_os_table->set_flags(file->fd, O_DIRECT) == 0;
     atomic_store(&job->direct, job->began_direct);
     if (engine)
-        gls_engine_execute(engine, bytes, read_shard, job);
+        gls_engine_execute_waiting(engine, bytes, read_shard, job);
     else
         read_shard(job, GLS_ALL_SHARDS);
     if (job->began_direct)

@@ -195,7 +195,7 @@ static glissade_status write_chunks(struct job *job, glissade_error *error) {
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "%s: no memory to write it by",
                              writing->path.quoted);
     if (engine)
-        gls_engine_execute(engine, data, write_shard, job);
+        gls_engine_execute_waiting(engine, data, write_shard, job);
     else
         write_shard(job, GLS_ALL_SHARDS);
     const int failure = atomic_load(&job->failure);
