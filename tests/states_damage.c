@@ -58,6 +58,39 @@ Test(states_damage, every_byte) {
     planned_destroy(&target);
 }
 
+/* What the file brings is read into zeros at once, which must be zeros again; what is not zeros must stay. */
+Test(states_damage, new_optimizer) {
+    planned source, target;
+    size_t count;
+    const char *path = folder_at(&place, "good"), *bad = folder_at(&place, "bad");
+    planned_create(&source, engine, planned_usual, 1);
+    planned_step(&source, 0);
+    states_save(source.optimizer, path, false);
+    unsigned char *bytes = bytes_load(path, &count);
+    bytes[count - 1] ^= 1;
+    bytes_store(bad, bytes, count);
+    free(bytes);
+    for (int way = 0; way < 4; way++) {
+        planned_create(&target, engine, planned_usual, 2);
+        if (way > 0) {
+            float *first = planned_info(&target, 0).state[0];
+            first[way == 2 ? 3 : 299] = way == 1 ? 0 : 7;
+        }
+        snapshot before = snapshot_take(target.optimizer);
+        cr_assert_eq(glissade_optimizer_load(target.optimizer, bad, NULL, NULL), GLISSADE_STATUS_CHECKSUM);
+        snapshot after = snapshot_take(target.optimizer);
+        cr_assert(snapshot_same(&before, &after), "way %d", way);
+        states_load(target.optimizer, path, NULL);
+        for (int s = 0; s < 2; s++)
+            cr_assert_arr_eq(planned_info(&target, 0).state[s], planned_info(&source, 0).state[s],
+                             300 * sizeof(float));
+        snapshot_free(&before);
+        snapshot_free(&after);
+        planned_destroy(&target);
+    }
+    planned_destroy(&source);
+}
+
 Test(states_damage, no_checksums) {
     glissade_file_options file;
     glissade_save_options save;
