@@ -226,10 +226,10 @@ glissade_status glissade_optimizer_parameter_written(glissade_optimizer *optimiz
 /*
  * Keeps an exponential moving average of a group's weights from the next step on: after each step of a tensor
  *     average = fma(weight, p - average, average),    weight = 1 - decay, rounded once,
- * p being the parameter in full, in the same pass. decay: in [0, 1), or 1 to stop averaging (the arrays stay, and go on
- * from there if it is resumed). An average of the library's starts at the parameters as they are at this call. Returns
- * OK, NULL_ARGUMENT, NOT_FOUND, INVALID_HYPERPARAMETER, INVALID_COMBINATION (a parameter of double), OUT_OF_MEMORY,
- * BUSY, FORKED.
+ * p being the parameter in full (of a half-precision one without a master, before it is rounded), in the same pass.
+ * decay: in [0, 1), or 1 to stop averaging (the arrays stay, and go on from there if it is resumed). An average of the
+ * library's starts at the parameters as they are at this call. Returns OK, NULL_ARGUMENT, NOT_FOUND,
+ * INVALID_HYPERPARAMETER, INVALID_COMBINATION (a parameter of double), OUT_OF_MEMORY, BUSY, FORKED.
  */
 GLISSADE_API
 glissade_status glissade_optimizer_set_average(glissade_optimizer *optimizer, uint32_t group,
@@ -289,8 +289,9 @@ typedef struct glissade_step_options {
  * accumulated|. All in double, and the same bits whatever the threads, instruction set and walk.
  *
  * Clipping by a norm gives the factor c = limit / (norm + 1e-6), used as 1 where it is 1 or more, NaN if the norm is,
- * which goes into s, the scalar that every rule multiplies gradients with: s = (maximize ? -1 : 1) c / (gradient_scale
- * accumulated), rounded once. Clipping by value comes after s: |s * gradient| > limit becomes +-limit; a NaN stays.
+ * which goes into s (a tensor's own limit, clip_tensor_norm, is for gradients that this factor has shrunk), the scalar
+ * that every rule multiplies gradients with: s = (maximize ? -1 : 1) c / (gradient_scale accumulated), rounded once.
+ * Clipping by value comes after s: |s * gradient| > limit becomes +-limit; a NaN stays.
  */
 
 /* Writes every default into the first `size` bytes; call it with size = sizeof *options. */
@@ -308,7 +309,7 @@ typedef struct glissade_step_report {
     uint32_t streams;   /* pages walked in turn; 1: straight */
     bool pinned;        /* whether the threads were to be bound to their CPUs for this step */
     uint64_t acted;     /* of a step's elements those that acted: all but the deferred */
-    double norm;        /* of all gradients, if it was found or given; else -1 */
+    double norm;        /* of all gradients, or of those listed, if it was found or given; else -1 */
     double clip;        /* factor that clipping by the norm over all tensors gave; 1: none */
     bool skipped;       /* nothing was updated, because of what follows */
     uint64_t nonfinite; /* elements of gradients that came in not finite, if they were looked at */
