@@ -4,8 +4,8 @@
  * come before the first write.
  */
 #include <math.h>
-#include <time.h>
 
+#include "clock.h"
 #include "factors.h"
 #include "options.h"
 
@@ -160,12 +160,6 @@ void gls_report_write(glissade_step_report *report, const glissade_step_report *
 
 /* ---- the step ---- */
 
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now); /* no system call on Linux */
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 gls_walk gls_pass_walk(const glissade_optimizer *optimizer, size_t footprint) {
     return gls_engine_tunes(optimizer->engine, footprint) ? gls_tuner_walk(&optimizer->tuner)
                                                           : gls_engine_walk(optimizer->engine, footprint);
@@ -176,10 +170,10 @@ static gls_execution execute_pass(gls_pass *pass, size_t footprint) {
     glissade_optimizer *optimizer = pass->optimizer;
     const bool trial =
         gls_engine_tunes(optimizer->engine, footprint) && gls_tuner_is_trying(&optimizer->tuner);
-    const double start = trial ? seconds_now() : 0;
+    const double start = trial ? gls_seconds() : 0;
     const gls_execution execution = gls_engine_execute(optimizer->engine, footprint, gls_update_shard, pass);
     if (trial && pass->count == 1)
-        gls_tuner_learn(&optimizer->tuner, seconds_now() - start, footprint);
+        gls_tuner_learn(&optimizer->tuner, gls_seconds() - start, footprint);
     return execution;
 }
 

@@ -23,6 +23,10 @@ typedef enum gls_array {
     GLS_ARRAY_COUNT
 } gls_array;
 
+static inline bool gls_array_is_state(gls_array array) {
+    return array >= GLS_ARRAY_STATE && array <= GLS_ARRAY_STATE_LAST;
+}
+
 typedef enum gls_format {
     GLS_F32,
     GLS_BF16,

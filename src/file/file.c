@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "engine.h"
 #include "guest.h"
 #include "options.h"
@@ -121,13 +121,12 @@ glissade_status glissade_file_write(glissade_engine *engine, const char *path,
     gls_error_clear(error);
     const gls_guest guest = gls_guest_enter();
     gls_writing writing = {.engine = engine, .path = {.folder = -1}};
-    struct timespec begun;
-    clock_gettime(CLOCK_MONOTONIC, &begun);
+    const double begun = gls_seconds();
     glissade_status status = gls_file_report_check(report, error);
     if (!status)
         status = write_file(path, tensors, count, metadata, lines, options, &writing, error);
     if (!status) {
-        const glissade_file_report known = gls_writing_report(&writing, &begun);
+        const glissade_file_report known = gls_writing_report(&writing, begun);
         gls_file_report_write(report, &known);
     }
     gls_writing_destroy(&writing);

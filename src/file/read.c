@@ -11,11 +11,11 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #define XXH_STATIC_LINKING_ONLY /* for a state that needs no allocation */
 #include <xxhash.h>
 
+#include "clock.h"
 #include "engine.h"
 #include "os.h"
 #include "plan.h"
@@ -206,11 +206,10 @@ static glissade_status run(struct job *job, glissade_engine *engine, uint64_t by
                            glissade_file_report *report, glissade_error *error) {
     const glissade_file *file = job->file;
     const gls_header *header = &file->header;
-    struct timespec begun, ended;
     if (!gls_arena_create(&job->buffers, (engine ? engine->threads.count : 1) * (size_t)DIRECT_PIECE, false))
         return gls_error_set(error, GLISSADE_STATUS_OUT_OF_MEMORY, "%s: no memory to read it by",
                              file->quoted);
-    clock_gettime(CLOCK_MONOTONIC, &begun);
+    const double begun = gls_seconds();
     job->began_direct = bytes >= GLS_CHUNK && header->data_begin % BLOCK == 0 && !is_cached(file) &&
                         gls_os_table->set_flags(file->fd, O_DIRECT) == 0;
     atomic_store(&job->direct, job->began_direct);
@@ -220,13 +219,13 @@ static glissade_status run(struct job *job, glissade_engine *engine, uint64_t by
         read_shard(job, GLS_ALL_SHARDS);
     if (job->began_direct)
         (void)gls_os_table->set_flags(file->fd, 0);
-    clock_gettime(CLOCK_MONOTONIC, &ended);
+    const double ended = gls_seconds();
     gls_arena_destroy(&job->buffers);
     report->bytes = atomic_load(&job->bytes);
     report->chunks = header->chunk_bytes ? atomic_load(&job->chunks) : 0;
     report->verified = header->chunk_bytes && !atomic_load(&job->stopped);
     report->direct = atomic_load(&job->direct);
-    report->seconds = (double)(ended.tv_sec - begun.tv_sec) + (double)(ended.tv_nsec - begun.tv_nsec) * 1e-9;
+    report->seconds = ended - begun;
     return tell(job, error);
 }
 

@@ -9,12 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
 #define XXH_STATIC_LINKING_ONLY /* for a state that needs no allocation */
 #include <xxhash.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "engine.h"
 #include "keep.h"
 #include "options.h"
@@ -68,7 +68,7 @@ struct job {
     bool began_direct;
     _Atomic size_t next;
     atomic_int failure; /* errno of the first that failed */
-    struct timespec begun;
+    double begun;       /* gls_seconds */
 };
 
 /* The source that holds a byte. */
@@ -111,10 +111,7 @@ static void pace(const struct job *job) {
     const gls_writing *writing = job->writing;
     const double due = (double)atomic_load(&writing->written) / (double)writing->bytes_per_second;
     while (!is_cancelled(writing)) {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        const double left = due - ((double)(now.tv_sec - job->begun.tv_sec) +
-                                   (double)(now.tv_nsec - job->begun.tv_nsec) * 1e-9);
+        const double left = job->begun + due - gls_seconds();
         if (left <= 0)
             return;
         const double nap = left < 0.02 ? left : 0.02;
@@ -239,7 +236,7 @@ static glissade_status fill(gls_writing *writing, struct job *job, glissade_erro
     job->began_direct =
         !writing->options.omit_direct && data >= GLS_CHUNK && gls_os_table->set_flags(job->fd, O_DIRECT) == 0;
     atomic_store(&writing->direct, job->began_direct);
-    clock_gettime(CLOCK_MONOTONIC, &job->begun);
+    job->begun = gls_seconds();
     const glissade_status status = write_chunks(job, error);
     if (status)
         return status;
@@ -345,15 +342,13 @@ glissade_status gls_writing_run(gls_writing *writing, glissade_error *error) {
     return status;
 }
 
-glissade_file_report gls_writing_report(const gls_writing *writing, const struct timespec *begun) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+glissade_file_report gls_writing_report(const gls_writing *writing, double begun) {
     return (glissade_file_report){
         .bytes = writing->heading.bytes + writing->heading.data_bytes,
         .chunks = writing->heading.chunk_count,
         .verified = !writing->options.omit_checksums,
         .direct = writing->direct,
-        .seconds = (double)(now.tv_sec - begun->tv_sec) + (double)(now.tv_nsec - begun->tv_nsec) * 1e-9,
+        .seconds = gls_seconds() - begun,
     };
 }
 

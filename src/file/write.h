@@ -4,7 +4,6 @@
 #define GLS_WRITE_H
 
 #include <stdatomic.h>
-#include <time.h>
 
 #include "glissade/file.h"
 #include "header.h"
@@ -39,8 +38,8 @@ glissade_status gls_writing_options(const glissade_file_options *given, glissade
 /* Writes the file. Returns OK, OUT_OF_MEMORY, IO, CANCELLED. */
 glissade_status gls_writing_run(gls_writing *writing, glissade_error *error);
 
-/* What is to be told of a file that was written, begun at that time (CLOCK_MONOTONIC). */
-glissade_file_report gls_writing_report(const gls_writing *writing, const struct timespec *begun);
+/* What is to be told of a file that was written, begun at that time (gls_seconds). */
+glissade_file_report gls_writing_report(const gls_writing *writing, double begun);
 
 /* Checks and fills the caller's report, which may be NULL. */
 glissade_status gls_file_report_check(const glissade_file_report *report, glissade_error *error);

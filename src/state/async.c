@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fork.h"
 #include "options.h"
 #include "save.h"
@@ -26,7 +27,7 @@ struct glissade_save {
     gls_writing writing;
     gls_arena copy;
     gls_spare *spare; /* where the copy's memory goes afterwards; NULL: it is freed */
-    struct timespec begun;
+    double begun;     /* gls_seconds */
     double stall_seconds, copy_seconds;
     uint32_t generation; /* the process that has the thread (fork.h) */
     pthread_t thread;
@@ -38,12 +39,6 @@ struct glissade_save {
 };
 
 static const gls_layout progress_layout = {"glissade_save_progress", {sizeof(glissade_save_progress)}};
-
-static double seconds_since(const struct timespec *begun) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - begun->tv_sec) + (double)(now.tv_nsec - begun->tv_nsec) * 1e-9;
-}
 
 /* ---- the copy ---- */
 
@@ -150,7 +145,7 @@ static void *write_copy(void *context) {
     gls_arena_destroy(&copy);
     pthread_mutex_lock(&save->turn);
     save->error = error;
-    save->seconds = seconds_since(&save->begun);
+    save->seconds = gls_seconds() - save->begun;
     save->done = true;
     pthread_cond_broadcast(&save->ended);
     pthread_mutex_unlock(&save->turn);
@@ -184,8 +179,7 @@ static void release(glissade_save *save) {
 
 static glissade_status start(glissade_optimizer *optimizer, const char *path,
                              const glissade_save_options *given, glissade_save **made) {
-    struct timespec begun;
-    clock_gettime(CLOCK_MONOTONIC, &begun);
+    const double begun = gls_seconds();
     if (!made)
         return gls_error_set(&optimizer->error, GLISSADE_STATUS_NULL_ARGUMENT, "save is NULL");
     glissade_save *save = gls_alloc(1, sizeof *save);
@@ -195,14 +189,13 @@ static glissade_status start(glissade_optimizer *optimizer, const char *path,
     glissade_status status = gls_save_prepare(optimizer, path, given, &options, &save->writing);
     if (!status && options.keep_copy)
         status = share_spare(optimizer, save);
-    struct timespec copied;
-    clock_gettime(CLOCK_MONOTONIC, &copied);
+    const double copied = gls_seconds();
     if (!status)
         status = copy_state(optimizer, save, options.borrow);
     save->begun = begun;
     save->generation = gls_fork_generation();
-    save->copy_seconds = seconds_since(&copied);
-    save->stall_seconds = seconds_since(&begun);
+    save->copy_seconds = gls_seconds() - copied;
+    save->stall_seconds = gls_seconds() - begun;
     save->writing.bytes_per_second = options.bytes_per_second;
     pthread_mutex_init(&save->turn, NULL);
     pthread_cond_init(&save->ended, NULL);
@@ -239,7 +232,7 @@ glissade_status glissade_save_get_progress(glissade_save *save, glissade_save_pr
     if (!is_elsewhere(save)) { /* there its lock may be held by a thread that is not */
         pthread_mutex_lock(&save->turn);
         known.done = save->done;
-        known.seconds = save->done ? save->seconds : seconds_since(&save->begun);
+        known.seconds = save->done ? save->seconds : gls_seconds() - save->begun;
         pthread_mutex_unlock(&save->turn);
     }
     gls_guest_leave(&guest);

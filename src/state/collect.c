@@ -86,10 +86,6 @@ static void add_number(pen *it, const char *name, float value) {
 
 /* ---- arrays ---- */
 
-static bool is_state(gls_array array) {
-    return array >= GLS_ARRAY_STATE && array <= GLS_ARRAY_STATE_LAST;
-}
-
 /* Whether an array's content counts. */
 static bool is_kept(const gls_group *group, uint32_t tensor, gls_array array, bool parameters) {
     const gls_tensor *t = &group->tensors[tensor];
@@ -97,7 +93,7 @@ static bool is_kept(const gls_group *group, uint32_t tensor, gls_array array, bo
         return parameters;
     if (array == GLS_ARRAY_RESIDUAL)
         return group->deferrals && group->deferrals[tensor].holds;
-    if (!is_state(array))
+    if (!gls_array_is_state(array))
         return gls_group_array(group, tensor, array);
     /* An empty tensor has its arrays, too, for those who look for them. */
     const bool present = t->n ? gls_group_array(group, tensor, array) != NULL

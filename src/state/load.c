@@ -5,8 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "options.h"
 
 static const gls_layout options_layout = {"glissade_load_options", {sizeof(glissade_load_options)}};
@@ -139,12 +139,6 @@ static void release(gls_loading *loading) {
     gls_free(loading->text);
 }
 
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* The caller's options and report, before anything else. */
 static glissade_status read_options(glissade_optimizer *optimizer, const glissade_load_options *given,
                                     glissade_load_options *options, const glissade_load_report *report) {
@@ -161,13 +155,13 @@ static glissade_status read_options(glissade_optimizer *optimizer, const glissad
 
 static glissade_status load(glissade_optimizer *optimizer, const glissade_file *file,
                             const glissade_load_options *options, glissade_load_report *report) {
-    const double begun = seconds_now();
+    const double begun = gls_seconds();
     gls_loading loading = {
         .optimizer = optimizer, .file = file, .header = &file->header, .options = *options};
     const glissade_status status = run(&loading);
     release(&loading);
     loading.report.size = sizeof loading.report;
-    loading.report.seconds = seconds_now() - begun;
+    loading.report.seconds = gls_seconds() - begun;
     if (!status && report)
         (void)gls_options_write(&report_layout, report, &loading.report, NULL); /* its size was checked */
     return status;

@@ -7,10 +7,6 @@
 #include "load.h"
 #include "stage.h"
 
-static bool is_state(gls_array array) {
-    return array >= GLS_ARRAY_STATE && array <= GLS_ARRAY_STATE_LAST;
-}
-
 /* ---- providing ---- */
 
 static void set_options(gls_group *group, const void *options, double average_weight) {
@@ -112,7 +108,7 @@ static void fill_up(gls_loading *loading, size_t tensor) {
     if (group->algorithm->starts_afresh)
         return;
     for (size_t i = 0; i < it->count && !it->steps; i++)
-        if (is_state(loading->transfers[it->first + i].array))
+        if (gls_array_is_state(loading->transfers[it->first + i].array))
             loading->transfers[it->first + i].entry = SIZE_MAX;
     for (uint32_t s = 0; s < group->algorithm->most_states; s++)
         if (gls_group_array(group, name->tensor, GLS_ARRAY_STATE + s) &&
@@ -136,7 +132,7 @@ static void transfer(const gls_loading *loading, const gls_group *group, uint32_
     if (it->home) /* it is there already */
         return;
     const gls_kept to = {.format = gls_group_format(group, tensor, it->array),
-                         .is_unsigned = is_state(it->array) &&
+                         .is_unsigned = gls_array_is_state(it->array) &&
                                         algorithm->unsigned_states >> (it->array - GLS_ARRAY_STATE) & 1,
                          .elements = array + it->part.offset,
                          .length = it->part.elements};

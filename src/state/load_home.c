@@ -34,8 +34,8 @@ static char *home_of(const gls_loading *loading, size_t tensor, const gls_transf
     const uint32_t index = loading->names.items[tensor].tensor;
     char *array = gls_group_array(group, index, it->array);
     const bool whole = it->entry != SIZE_MAX && it->units == SIZE_MAX && it->same;
-    if (!whole || !array || it->array < GLS_ARRAY_STATE || it->array > GLS_ARRAY_STATE_LAST ||
-        group->tensors[index].t || gls_group_is_callers(group, array) ||
+    if (!whole || !array || !gls_array_is_state(it->array) || group->tensors[index].t ||
+        gls_group_is_callers(group, array) ||
         !holds_zeros(group, index, array + it->part.offset, it->part.bytes))
         return NULL;
     return array + it->part.offset;

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "clock.h"
 #include "collect.h"
 #include "options.h"
 
@@ -38,8 +39,7 @@ glissade_status gls_save_prepare(glissade_optimizer *optimizer, const char *path
 
 static glissade_status save(glissade_optimizer *optimizer, const char *path,
                             const glissade_save_options *given, glissade_file_report *report) {
-    struct timespec begun;
-    clock_gettime(CLOCK_MONOTONIC, &begun);
+    const double begun = gls_seconds();
     glissade_status status = gls_file_report_check(report, &optimizer->error);
     if (status)
         return status;
@@ -51,7 +51,7 @@ static glissade_status save(glissade_optimizer *optimizer, const char *path,
         status = gls_writing_run(&writing, &optimizer->error);
     }
     if (!status) {
-        const glissade_file_report known = gls_writing_report(&writing, &begun);
+        const glissade_file_report known = gls_writing_report(&writing, begun);
         gls_file_report_write(report, &known);
     }
     gls_writing_destroy(&writing);
