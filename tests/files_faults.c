@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every call and every allocation failing in turn, while tensor files are written. */
-#include "trials.h"
+#include "trials_suite.h"
 
 #include <criterion/criterion.h>
 
@@ -10,24 +10,7 @@
 
 enum { LARGE = 4 * 1024 * 1024 + 5000 };
 
-static folder home;
-static glissade_engine *team;
-static unsigned trials;
-
-static void setup(void) {
-    scenario_clear_environment();
-    folder_create(&home, FOLDER_MEMORY);
-    team = scenario_engine(2);
-    trials = 0;
-}
-
-static void teardown(void) {
-    fprintf(stderr, "# %u faults\n", trials);
-    glissade_engine_destroy(&team);
-    folder_destroy(&home);
-}
-
-TestSuite(files_faults, .init = setup, .fini = teardown, .timeout = 200);
+TRIALS_SUITE(files_faults);
 
 /* ---- writing ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every call and every allocation failing in turn, while tensor files are read; and direct transfers that a file system
  * refuses to several threads at once. */
-#include "trials.h"
+#include "trials_suite.h"
 
 #include "file/os.h"
 
@@ -19,24 +19,7 @@ enum { LARGE = 4 * 1024 * 1024 + 5000 };
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
-static folder home;
-static glissade_engine *team;
-static unsigned trials;
-
-static void setup(void) {
-    scenario_clear_environment();
-    folder_create(&home, FOLDER_MEMORY);
-    team = scenario_engine(2);
-    trials = 0;
-}
-
-static void teardown(void) {
-    fprintf(stderr, "# %u faults\n", trials);
-    glissade_engine_destroy(&team);
-    folder_destroy(&home);
-}
-
-TestSuite(files_faults_read, .init = setup, .fini = teardown, .timeout = 200);
+TRIALS_SUITE(files_faults_read);
 
 /* A call that reads, into targets that hold marks unless it succeeds. */
 static glissade_status read_all(const char *path, const sample *it, glissade_engine *engine,

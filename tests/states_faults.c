@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every call and every allocation failing in turn, while an optimizer is saved, waited for or aside, and loaded. */
 #include "stepper.h"
-#include "trials.h"
+#include "trials_suite.h"
 
 #include <criterion/criterion.h>
 
@@ -12,24 +12,7 @@
 
 enum { SMALL = 40000, LARGE = 4200000 };
 
-static folder home;
-static glissade_engine *team;
-static unsigned trials;
-
-static void setup(void) {
-    scenario_clear_environment();
-    folder_create(&home, FOLDER_MEMORY);
-    team = scenario_engine(2);
-    trials = 0;
-}
-
-static void teardown(void) {
-    fprintf(stderr, "# %u faults\n", trials);
-    glissade_engine_destroy(&team);
-    folder_destroy(&home);
-}
-
-TestSuite(states_faults, .init = setup, .fini = teardown, .timeout = 200);
+TRIALS_SUITE(states_faults);
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
