@@ -11,6 +11,17 @@
 
 enum { MODEL_TENSORS = 8 };
 
+/*
+ * Whether a child may allocate memory whatever the parent's other threads were doing when it was forked. glibc sees to
+ * that; the allocators of some sanitizers (gcc 12's among them) keep a lock that a thread of the parent held, and the
+ * child waits for it for ever.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SCENARIO_FORKS_ANY_TIME false
+#else
+#define SCENARIO_FORKS_ANY_TIME true
+#endif
+
 /* Parameters, gradients, momentum and residuals of a few tensors, with what else the library should know. */
 typedef struct model {
     size_t count;

@@ -192,11 +192,51 @@ static int look_at_parents_save(void) {
     return wrong ? fprintf(stderr, "%s\n", wrong), 5 : 0;
 }
 
-Test(states_thread, fork_while_a_save_runs) {
+/* The write, counted from 1, in which the thread that saves stays until it is let go; and whether it is there. */
+static atomic_int held_write;
+static atomic_bool is_held;
+
+static ssize_t stay_in_write(int fd, const void *bytes, size_t count, off_t offset) {
+    if (atomic_fetch_sub(&held_write, 1) == 1) {
+        is_held = true;
+        while (is_held)
+            usleep(100);
+    }
+    return gls_os_system.pwrite(fd, bytes, count, offset);
+}
+
+static int look_unheld(void) {
+    gls_os_table = &gls_os_system;
+    return look_at_parents_save();
+}
+
+/* In turn at the first writes and amid those of the data; the rate cuts them into slices. */
+Test(states_thread, fork_while_a_save_writes) {
+    gls_os table = gls_os_system;
+    table.pwrite = stay_in_write;
+    gls_os_table = &table;
+    for (int write = 1; write <= 8; write++) {
+        held_write = write;
+        glissade_save *save = running = start(400 * 1000 * 1000);
+        while (!is_held)
+            usleep(100);
+        const int result = in_child(look_unheld);
+        is_held = false;
+        cr_assert_eq(result, 0, "write %d: %d", write, result);
+        must_end_well(save);
+        stepper_step(&it);
+    }
+    gls_os_table = &gls_os_system;
+}
+
+Test(states_thread, fork_at_any_moment_of_a_save) {
+    if (!SCENARIO_FORKS_ANY_TIME)
+        cr_skip_test("the sanitizer's allocator does not bear it");
     for (int moment = 0; moment < 12; moment++) {
         glissade_save *save = running = start(moment % 3 ? 100 * 1000 * 1000 : 0);
         usleep((useconds_t)moment * 4000);
-        cr_assert_eq(in_child(look_at_parents_save), 0);
+        const int result = in_child(look_at_parents_save);
+        cr_assert_eq(result, 0, "moment %d: %d", moment, result);
         must_end_well(save);
         stepper_step(&it);
     }

@@ -2,7 +2,7 @@
 /*
  * Many threads at once, for ThreadSanitizer, under which Criterion does not start: a plain program that
  * prints TAP. Each test repeats `--runs N` times (20) and looks at the bits in the end; `--no-fork` leaves
- * out forks, which ThreadSanitizer does not bear.
+ * out forks, which ThreadSanitizer does not bear; so does a build that AddressSanitizer watches.
  */
 #include "scenario.h"
 #include "stress_saves.h"
@@ -19,7 +19,7 @@
 enum { CALLERS = 8, STEPS = 2, CHILD_SECONDS = 120 };
 
 static unsigned runs = 20, number;
-static bool forks = true;
+static bool forks = SCENARIO_FORKS_ANY_TIME;
 static uint64_t expected;
 static bool all_passed = true;
 
