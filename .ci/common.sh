@@ -48,7 +48,7 @@ build() { # NAME MESON_OPTION...
     quietly "$work/$1.compile.log" meson compile -C "$work/$1" -j "$(nproc)"
 }
 
-# Runs tests of a build one at a time, and counts their cases.
+# Runs tests of a build, and counts their cases.
 run_tests() { # NAME MESON_TEST_ARGUMENT...
     local name=$1 status=0
     shift
@@ -57,7 +57,7 @@ run_tests() { # NAME MESON_TEST_ARGUMENT...
     # An empty environment of ours: a setting meant for some other program would change what is tested.
     (
         unset "${!GLISSADE_@}" "${!OMP_@}" "${!GOMP_@}" "${!HWLOC_@}"
-        meson test -C "$work/$name" --no-rebuild --num-processes 1 --print-errorlogs "$@"
+        meson test -C "$work/$name" --no-rebuild --num-processes "$(nproc)" --print-errorlogs "$@"
     ) || status=$?
     printf '%s: ' "$name"
     "$ci/count-tests" "$work/$name"/meson-logs/testlog*.json || status=1
