@@ -214,10 +214,12 @@ static bool is_marked(const char *from, const char *to) {
 bool held_intact(const held *it) {
     held copy = *it;
     for (size_t array = 0; array < ARRAYS; array++) {
+        if (!is_used(it, array))
+            continue;
         const char *const room = it->memory + array * room_of(it);
         const char *const start = array == ARRAYS - 1 ? (const void *)it->average : *slot_of(&copy, array);
         const char *const end = start + length_of(it, array);
-        if (is_used(it, array) && !(is_marked(room, start) && is_marked(end, end + MARGIN)))
+        if (!is_marked(room, start) || !is_marked(end, end + MARGIN))
             return false;
     }
     return true;
