@@ -13,15 +13,22 @@ static const planned_group confusing[PLANNED_GROUPS] = {
     {"adam", "", {PLAIN("a", 300), PLAIN("state.a.exp_avg", 300)}},
 };
 
+/* Makes two optimizers, of which the first takes a step and is saved; the file's path. */
+static const char *create_both(planned *from, const planned_group *groups, planned *to,
+                               const planned_group *others) {
+    const char *path = folder_at(&place, "from");
+    planned_create(from, engine, groups, 5);
+    planned_create(to, engine, others, 6);
+    planned_step(from, 0);
+    states_save(from->optimizer, path, false);
+    return path;
+}
+
 /* The second tensor's parameter is not in the file, though something of its name is. */
 Test(states_names, parameter_called_like_state) {
-    const char *path = folder_at(&place, "confusing");
     glissade_load_options options = states_load_options();
     planned from, to;
-    planned_create(&from, engine, confusing, 5);
-    planned_create(&to, engine, confusing, 6);
-    planned_step(&from, 0);
-    states_save(from.optimizer, path, false);
+    const char *path = create_both(&from, confusing, &to, confusing);
     load(&to, path, &options); /* into a new one, */
     cr_assert(same_state(&from, 0, &to, 0) && same_state(&from, 1, &to, 1));
     planned_step(&to, 1);
@@ -59,30 +66,47 @@ Test(states_names, no_format_and_other_lines) {
 
 /* ---- random bits ---- */
 
-#define ROUNDED                                                                                              \
+#define STOCHASTIC                                                                                           \
     { .state = GLISSADE_STATE_BF16_STOCHASTIC }
+#define ROUNDED(name) FORMED(name, 300, STOCHASTIC)
 
-static const planned_group one[PLANNED_GROUPS] = {{"adam", "", {FORMED("b", 300, ROUNDED)}}},
-                           three[PLANNED_GROUPS] = {{"adam",
-                                                     "",
-                                                     {FORMED("a", 300, ROUNDED), FORMED("b", 300, ROUNDED),
-                                                      FORMED("c", 300, ROUNDED)}}};
+static const planned_group one[PLANNED_GROUPS] = {{"adam", "", {ROUNDED("b")}}},
+                           two[PLANNED_GROUPS] = {{"adam", "", {ROUNDED("b"), ROUNDED("c")}}},
+                           three[PLANNED_GROUPS] = {{"adam", "", {ROUNDED("a"), ROUNDED("b"), ROUNDED("c")}}};
+
+static void must_differ(const gls_storage *storage) {
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < i; j++)
+            cr_assert(storage[i].stream != storage[j].stream, "tensors %d and %d", i, j);
+}
 
 Test(states_names, left_out_tensors_have_other_bits) {
-    const char *path = folder_at(&place, "one");
     glissade_load_options options = states_load_options();
     planned from, to;
-    planned_create(&from, engine, one, 5);
-    planned_create(&to, engine, three, 6);
-    planned_step(&from, 0);
-    states_save(from.optimizer, path, false);
+    const char *path = create_both(&from, one, &to, three);
     options.ignore_missing = true;
     load(&to, path, &options);
     const gls_storage *storage = to.optimizer->groups[0]->storage;
     cr_assert_eq(storage[1].stream, from.optimizer->groups[0]->storage[0].stream);
-    for (int i = 0; i < 3; i++)
-        for (int j = 0; j < i; j++)
-            cr_assert(storage[i].stream != storage[j].stream, "tensors %d and %d", i, j);
+    must_differ(storage);
+    planned_destroy(&from);
+    planned_destroy(&to);
+}
+
+/* Numbers have 24 bits: after the last comes the first that is free. */
+Test(states_names, numbers_of_random_bits_come_round) {
+    glissade_load_options options = states_load_options();
+    planned from, to;
+    const char *path = create_both(&from, two, &to, three), *half = folder_at(&place, "half"),
+               *round = folder_at(&place, "round");
+    states_rewrite(path, half, "glissade.tensor.b.stream", "16777215");
+    states_rewrite(half, round, "glissade.tensor.c.stream", "0");
+    options.ignore_missing = true;
+    load(&to, round, &options);
+    const gls_storage *storage = to.optimizer->groups[0]->storage;
+    cr_assert(storage[1].stream == 16777215 && storage[2].stream == 0);
+    must_differ(storage);
+    cr_assert_lt(storage[0].stream, 1u << 24);
     planned_destroy(&from);
     planned_destroy(&to);
 }

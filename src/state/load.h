@@ -72,7 +72,8 @@ typedef struct gls_loading {
     gls_transfer *transfers;
     unsigned char *uses; /* gls_use of each entry of the file */
     void **data;         /* where each is once it is read, or is to be read to */
-    char *text;          /* room for a name or a key */
+    char *text;          /* room for a name or a key, */
+    size_t text_room;    /* of so many bytes */
     gls_arena staged;
     glissade_load_report report;
 } gls_loading;

@@ -210,28 +210,31 @@ static void take_group(const gls_loading *loading, uint32_t index) {
     group->written = true;
 }
 
-/* Whether another tensor, of those that the file brought or of all, has the random bits of a group and a number. */
-static bool is_taken(const gls_loading *loading, size_t tensor, uint32_t number, bool brought) {
-    const uint32_t stream = gls_loading_group(loading, tensor)->stream;
-    for (size_t i = 0; i < loading->names.count; i++) {
-        const gls_group *group = gls_loading_group(loading, i);
-        if (i != tensor && (loading->tensors[i].has_state || !brought) && group->storage &&
-            group->stream == stream && group->storage[loading->names.items[i].tensor].stream == number)
+/* Whether a tensor of a group, of those that the file brought or of all, has a number. */
+static bool is_taken(const gls_loading *loading, uint32_t group, uint32_t number, bool brought) {
+    const gls_group *of = loading->optimizer->groups[group];
+    const gls_arrival *arrivals = &loading->tensors[loading->groups[group].first];
+    for (uint32_t i = 0; i < of->count; i++)
+        if (of->storage[i].stream == number && (arrivals[i].has_state || !brought))
             return true;
-    }
     return false;
 }
 
-/* Tensors that the file says nothing of make way for those of their group that it brought. */
-static void part_tensors(const gls_loading *loading) {
-    const uint32_t last = (1u << 24) - 1;
-    for (size_t i = 0; i < loading->names.count; i++) {
-        const gls_group *group = gls_loading_group(loading, i);
-        gls_storage *storage = group->storage ? &group->storage[loading->names.items[i].tensor] : NULL;
-        if (loading->tensors[i].has_state || !storage || !is_taken(loading, i, storage->stream, true))
+/* Tensors that the file says nothing of make way for those of their group that it brought. The number after the highest
+ * is free unless the numbers have come to their end. */
+static void part_tensors(const gls_loading *loading, uint32_t group) {
+    const uint32_t end = 1u << 24;
+    const gls_group *of = loading->optimizer->groups[group];
+    const gls_arrival *arrivals = &loading->tensors[loading->groups[group].first];
+    uint32_t next = 0;
+    for (uint32_t i = 0; of->storage && i < of->count; i++)
+        next = of->storage[i].stream >= next ? of->storage[i].stream + 1 : next;
+    for (uint32_t i = 0; of->storage && i < of->count; i++) {
+        if (arrivals[i].has_state || !is_taken(loading, group, of->storage[i].stream, true))
             continue;
-        while (is_taken(loading, i, storage->stream, false))
-            storage->stream = storage->stream == last ? 0 : storage->stream + 1;
+        while (next >= end || is_taken(loading, group, next, false))
+            next = next >= end ? 0 : next + 1;
+        of->storage[i].stream = next++;
     }
 }
 
@@ -259,7 +262,8 @@ glissade_status gls_loading_commit(gls_loading *loading) {
     if (loading->native) {
         loading->optimizer->seed = loading->seed;
         part_streams(loading);
-        part_tensors(loading);
+        for (uint32_t i = 0; i < loading->optimizer->group_count; i++)
+            part_tensors(loading, i);
     }
     return GLISSADE_STATUS_OK;
 }

@@ -14,8 +14,7 @@
 /* Value of a key, which stays in loading->text for messages; NULL: there is none. */
 static const char *text_of(const gls_loading *loading, const char *before, const char *name,
                            const char *after) {
-    const size_t room = strlen(before) + strlen(name) + strlen(after) + 1; /* which gls_loading_name made */
-    snprintf(loading->text, room, "%s%s%s", before, name, after);
+    snprintf(loading->text, loading->text_room, "%s%s%s", before, name, after);
     return gls_header_text(loading->header, loading->text);
 }
 

@@ -70,7 +70,8 @@ static glissade_status name_in_file(gls_loading *loading) {
     const glissade_status status = check_unique(loading);
     if (status)
         return status;
-    loading->text = gls_alloc(longest + AROUND, 1);
+    loading->text_room = longest + AROUND;
+    loading->text = gls_alloc(loading->text_room, 1);
     return loading->text
                ? GLISSADE_STATUS_OK
                : gls_loading_fail(loading, GLISSADE_STATUS_OUT_OF_MEMORY, "no memory to look up names");
@@ -145,6 +146,6 @@ size_t gls_loading_find(const gls_loading *loading, size_t tensor, const char *f
     const char *name = loading->tensors[tensor].name;
     if (!*first)
         return gls_header_find(loading->header, name);
-    snprintf(loading->text, strlen(name) + AROUND, "state.%s.%s%s", name, first, second);
+    snprintf(loading->text, loading->text_room, "state.%s.%s%s", name, first, second);
     return gls_header_find(loading->header, loading->text);
 }
