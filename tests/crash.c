@@ -10,6 +10,8 @@
 #include "files.h"
 #include "stepper.h"
 
+#include "clock.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,12 +53,6 @@ typedef struct said {
     char what; /* 'L', 'S', 'D' */
     uint64_t step;
 } said;
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 /* ---- the child ---- */
 
@@ -229,10 +225,10 @@ static void run_one(campaign *it, uint64_t saves) {
     said words;
     const pid_t child = start_child(it, saves, &reports);
     const bool loaded = hear(reports, &words);
-    const double begun = now();
+    const double begun = gls_seconds();
     if (!end_child(it, child, reports, false) || !loaded)
         it->wrong = "a child does not end well";
-    it->cycle = (now() - begun) / (double)saves;
+    it->cycle = (gls_seconds() - begun) / (double)saves;
     if (!it->wrong)
         check(it);
     if (!it->wrong)
@@ -254,7 +250,7 @@ int main(int argc, char **argv) {
     const unsigned kills = asked("TEST_KILLS", KILLS), seconds = asked("TEST_SECONDS", SECONDS);
     static campaign campaigns[MODES];
     glissade_engine *engine = scenario_engine(1);
-    const double begun = now();
+    const double begun = gls_seconds();
     bool passed = true;
     srand((unsigned)time(NULL));
     setenv("OMP_WAIT_POLICY", "passive", 1);
@@ -265,7 +261,7 @@ int main(int argc, char **argv) {
         stepper_create(&campaigns[i].like, engine, modes[i].bytes);
         run_one(&campaigns[i], 5);
     }
-    for (unsigned i = 0; i < kills && now() - begun < seconds; i++)
+    for (unsigned i = 0; i < kills && gls_seconds() - begun < seconds; i++)
         if (!campaigns[i % MODES].wrong)
             kill_one(&campaigns[i % MODES]);
     for (size_t i = 0; i < MODES; i++) {

@@ -1,112 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Saves that go on while steps do: what is saved is the state of the start to the bit, whatever happens meanwhile. */
 #include "faults.h"
-#include "files.h"
-#include "stepper.h"
+#include "saving_check.h"
 
-#include "file/os.h"
-
-#include <criterion/criterion.h>
+#include "clock.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-enum { SMALL = 40000, LARGE = 12 * 1000 * 1000 };
-
-static folder home;
-static glissade_engine *engine;
-static stepper it;
-static glissade_error error;
-static stepper_text text;
-
-static void setup(void) {
-    scenario_clear_environment();
-    folder_create(&home, FOLDER_MEMORY);
-    engine = scenario_engine(2);
-}
-
-static void teardown(void) {
-    if (it.optimizer)
-        stepper_destroy(&it);
-    glissade_engine_destroy(&engine);
-    cr_assert_eq(folder_temporaries(&home), 0, "temporary files are left: %s", folder_names(&home));
-    cr_assert_eq(descriptors_open(), home.descriptors, "descriptors are left open");
-    folder_destroy(&home);
-}
 
 TestSuite(states_async, .init = setup, .fini = teardown, .timeout = 120);
-
-static void begin(size_t bytes) {
-    stepper_create(&it, engine, bytes);
-    stepper_step(&it);
-    stepper_step(&it);
-}
-
-static const char *path(void) {
-    return folder_at(&home, "state");
-}
-
-static glissade_save *start(const glissade_save_options *options) {
-    glissade_save *save;
-    cr_assert_eq(glissade_optimizer_save_start(it.optimizer, path(), options, &save), GLISSADE_STATUS_OK,
-                 "%s", glissade_optimizer_message(it.optimizer));
-    cr_assert_not_null(save);
-    return save;
-}
-
-static void must_end_well(glissade_save *save) {
-    cr_assert_eq(glissade_save_wait(save, &error), GLISSADE_STATUS_OK, "%s", error.message);
-    glissade_save_destroy(&save);
-    cr_assert_null(save);
-}
-
-static void must_hold(uint64_t step) {
-    const char *wrong = stepper_difference(&it, path(), step);
-    cr_assert_null(wrong, "%s", wrong);
-}
 
 static void save_now(void) {
     const glissade_save_options options = stepper_options(&it, &text);
     cr_assert_eq(glissade_optimizer_save(it.optimizer, path(), &options, NULL), GLISSADE_STATUS_OK, "%s",
                  glissade_optimizer_message(it.optimizer));
-}
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-/* ---- a save that waits for the test ---- */
-
-static atomic_int writes;
-static atomic_bool let_go;
-
-/* The third write waits to be let go. */
-static ssize_t wait_in_write(int fd, const void *bytes, size_t count, off_t offset) {
-    if (atomic_fetch_add(&writes, 1) == 2)
-        while (!let_go)
-            usleep(100);
-    return gls_os_system.pwrite(fd, bytes, count, offset);
-}
-
-/* Until release(), which must come after the end of the save. The rate, which only makes many writes of it, is set. */
-static glissade_save *start_held(glissade_save_options *options) {
-    static gls_os table;
-    table = gls_os_system;
-    table.pwrite = wait_in_write;
-    gls_os_table = &table;
-    options->bytes_per_second = 60 * 1000 * 1000;
-    return start(options);
-}
-
-static void release(void) {
-    gls_os_table = &gls_os_system;
 }
 
 /* ---- what is saved ---- */
@@ -128,16 +37,17 @@ Test(states_async, same_file_as_a_save_that_is_waited_for) {
 Test(states_async, steps_go_on) {
     begin(LARGE);
     glissade_save_options options = stepper_options(&it, &text);
-    glissade_save *save = start_held(&options);
+    glissade_save *save = start_and_stop(&options, 3);
     const uint64_t step = it.step;
     glissade_save_progress progress = {.size = sizeof progress};
+    stepper_step(&it);
+    cr_assert_eq(glissade_save_get_progress(save, &progress), GLISSADE_STATUS_OK);
+    cr_assert(!progress.done);
+    let_go();
     do {
         stepper_step(&it);
         cr_assert_eq(glissade_save_get_progress(save, &progress), GLISSADE_STATUS_OK);
-        cr_assert(!progress.done || let_go);
-        let_go = true;
     } while (!progress.done);
-    release();
     must_end_well(save);
     must_hold(step);
     save_now();
@@ -176,13 +86,12 @@ Test(states_async, lent_arrays_are_read_when_their_turn_comes) {
     begin(LARGE);
     glissade_save_options options = stepper_options(&it, &text);
     options.borrow = true;
-    glissade_save *save = start_held(&options);
+    glissade_save *save = start_and_stop(&options, 3);
     const size_t last = STEPPER_TENSORS - 1;
     it.p[last][it.lengths[last] - 1] = 12345;
     it.p[0][0] = 12345;
-    let_go = true;
+    let_go();
     must_end_well(save);
-    release();
     const char *wrong = stepper_difference(&it, path(), it.step);
     cr_assert(wrong && strstr(wrong, "an element is not of the step"), "%s",
               wrong ? wrong : "it is as it was");
@@ -259,20 +168,20 @@ Test(states_async, nothing_to_save) {
 Test(states_async, progress) {
     begin(LARGE);
     glissade_save_options options = stepper_options(&it, &text);
-    const double begun = now();
-    glissade_save *save = start_held(&options);
-    const double started = now();
+    const double begun = gls_seconds();
+    glissade_save *save = start_and_stop(&options, 3);
+    const double started = gls_seconds();
     glissade_save_progress progress = {.size = sizeof progress}, last = {.bytes = 0};
+    cr_assert_eq(glissade_save_get_progress(save, &progress), GLISSADE_STATUS_OK);
+    cr_assert(progress.bytes > 0 && progress.bytes < progress.total && !progress.done);
+    let_go();
     do {
         cr_assert_eq(glissade_save_get_progress(save, &progress), GLISSADE_STATUS_OK);
         cr_assert(progress.bytes >= last.bytes && progress.bytes <= progress.total);
         cr_assert(progress.seconds >= last.seconds && progress.seconds >= progress.stall_seconds);
-        let_go = let_go || (progress.bytes > 0 && progress.bytes < progress.total);
         last = progress;
         usleep(1000);
     } while (!progress.done);
-    release();
-    cr_assert(let_go, "nothing was reported but the end");
     cr_assert_eq(progress.bytes, progress.total);
     cr_assert(progress.copy_seconds > 0 && progress.copy_seconds <= progress.stall_seconds);
     cr_assert_leq(progress.stall_seconds, started - begun);
@@ -293,9 +202,9 @@ Test(states_async, rate) {
     begin(LARGE);
     glissade_save_options options = stepper_options(&it, &text);
     options.bytes_per_second = 50 * 1000 * 1000;
-    const double begun = now();
+    const double begun = gls_seconds();
     must_end_well(start(&options));
-    const double seconds = now() - begun;
+    const double seconds = gls_seconds() - begun;
     /* The last slice of a megabyte is not waited for; and what is beside the data does not count. */
     cr_assert_geq(seconds, (LARGE - 2e6) / 50e6, "%g s", seconds);
     must_hold(it.step);

@@ -1,74 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread that saves: what it leaves to the host process, and what forks make of it. */
-#include "files.h"
-#include "stepper.h"
-
-#include "file/os.h"
-
-#include <criterion/criterion.h>
+#include "saving_check.h"
 
 #include <errno.h>
 #include <fenv.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-enum { SMALL = 40000, LARGE = 12 * 1000 * 1000 };
-
-static folder home;
-static glissade_engine *engine;
-static stepper it;
-static glissade_error error;
-static stepper_text text;
-
-static void setup(void) {
-    scenario_clear_environment();
-    folder_create(&home, FOLDER_MEMORY);
-    engine = scenario_engine(2);
-    stepper_create(&it, engine, LARGE);
-    stepper_step(&it);
+static void setup_large(void) {
+    setup();
+    begin(LARGE);
 }
 
-static void teardown(void) {
-    stepper_destroy(&it);
-    glissade_engine_destroy(&engine);
-    cr_assert_eq(folder_temporaries(&home), 0, "temporary files are left: %s", folder_names(&home));
-    folder_destroy(&home);
-}
+TestSuite(states_thread, .init = setup_large, .fini = teardown, .timeout = 120);
 
-TestSuite(states_thread, .init = setup, .fini = teardown, .timeout = 120);
-
-static glissade_save *start(uint64_t rate) {
-    glissade_save *save;
+static glissade_save *start_at(uint64_t rate) {
     glissade_save_options options = stepper_options(&it, &text);
     options.bytes_per_second = rate;
-    cr_assert_eq(glissade_optimizer_save_start(it.optimizer, folder_at(&home, "state"), &options, &save),
-                 GLISSADE_STATUS_OK, "%s", glissade_optimizer_message(it.optimizer));
-    return save;
+    return start(&options);
 }
 
-static void must_end_well(glissade_save *save) {
-    cr_assert_eq(glissade_save_wait(save, &error), GLISSADE_STATUS_OK, "%s", error.message);
-    glissade_save_destroy(&save);
-    const char *wrong = stepper_difference(&it, folder_at(&home, "state"), it.step);
-    cr_assert_null(wrong, "%s", wrong);
+static void must_end_and_hold(glissade_save *save) {
+    must_end_well(save);
+    must_hold(it.step);
 }
 
 Test(states_thread, asking_leaves_the_floating_point_status) {
     glissade_save_progress progress = {.size = sizeof progress};
-    glissade_save *save = start(0);
+    glissade_save *save = start_at(0);
     feclearexcept(FE_ALL_EXCEPT);
     do
         cr_assert_eq(glissade_save_get_progress(save, &progress), GLISSADE_STATUS_OK);
     while (!progress.done);
     cr_assert_eq(fetestexcept(FE_ALL_EXCEPT), 0);
-    must_end_well(save);
+    must_end_and_hold(save);
 }
 
 /* ---- signals, priority ---- */
@@ -99,7 +69,7 @@ Test(states_thread, signals_are_the_programs) {
     table.pwrite = look_at_thread;
     gls_os_table = &table;
     signal(SIGUSR1, note_thread);
-    glissade_save *save = start(40 * 1000 * 1000);
+    glissade_save *save = start_at(40 * 1000 * 1000);
     while (!writer)
         usleep(1000);
     for (int signal_number = 1; signal_number < 32; signal_number++)
@@ -116,7 +86,7 @@ Test(states_thread, signals_are_the_programs) {
     sigset_t own;
     pthread_sigmask(SIG_BLOCK, NULL, &own);
     cr_assert(!sigismember(&own, SIGUSR1) && !sigismember(&own, SIGTERM), "the caller's mask has changed");
-    must_end_well(save);
+    must_end_and_hold(save);
     gls_os_table = &gls_os_system;
 }
 
@@ -125,7 +95,7 @@ Test(states_thread, steps_back) {
     table.pwrite = look_at_thread;
     gls_os_table = &table;
     const int before = getpriority(PRIO_PROCESS, 0);
-    must_end_well(start(0));
+    must_end_and_hold(start_at(0));
     gls_os_table = &gls_os_system;
     cr_assert(writer && writer != getpid());
     cr_assert_eq(niceness, before + 10 > 19 ? 19 : before + 10, "%d", niceness);
@@ -162,7 +132,7 @@ static int in_child(int (*body)(void)) {
 Test(states_thread, none_to_be_had) {
     cr_assert_eq(chmod(home.path, 0777), 0);
     cr_assert_eq(in_child(without_threads), 0);
-    must_end_well(start(0));
+    must_end_and_hold(start_at(0));
 }
 
 /* ---- forks ---- */
@@ -192,68 +162,44 @@ static int look_at_parents_save(void) {
     return wrong ? fprintf(stderr, "%s\n", wrong), 5 : 0;
 }
 
-/* The write, counted from 1, in which the thread that saves stays until it is let go; and whether it is there. */
-static atomic_int held_write;
-static atomic_bool is_held;
-
-static ssize_t stay_in_write(int fd, const void *bytes, size_t count, off_t offset) {
-    if (atomic_fetch_sub(&held_write, 1) == 1) {
-        is_held = true;
-        while (is_held)
-            usleep(100);
-    }
-    return gls_os_system.pwrite(fd, bytes, count, offset);
-}
-
-static int look_unheld(void) {
-    gls_os_table = &gls_os_system;
-    return look_at_parents_save();
-}
-
-/* In turn at the first writes and amid those of the data; the rate cuts them into slices. */
+/* In turn at the first writes and amid those of the data. */
 Test(states_thread, fork_while_a_save_writes) {
-    gls_os table = gls_os_system;
-    table.pwrite = stay_in_write;
-    gls_os_table = &table;
     for (int write = 1; write <= 8; write++) {
-        held_write = write;
-        glissade_save *save = running = start(400 * 1000 * 1000);
-        while (!is_held)
-            usleep(100);
-        const int result = in_child(look_unheld);
-        is_held = false;
+        glissade_save_options options = stepper_options(&it, &text);
+        glissade_save *save = running = start_and_stop(&options, write);
+        const int result = in_child(look_at_parents_save);
+        let_go();
         cr_assert_eq(result, 0, "write %d: %d", write, result);
-        must_end_well(save);
+        must_end_and_hold(save);
         stepper_step(&it);
     }
-    gls_os_table = &gls_os_system;
 }
 
 Test(states_thread, fork_at_any_moment_of_a_save) {
     if (!SCENARIO_FORKS_ANY_TIME)
         cr_skip_test("the sanitizer's allocator does not bear it");
     for (int moment = 0; moment < 12; moment++) {
-        glissade_save *save = running = start(moment % 3 ? 100 * 1000 * 1000 : 0);
+        glissade_save *save = running = start_at(moment % 3 ? 100 * 1000 * 1000 : 0);
         usleep((useconds_t)moment * 4000);
         const int result = in_child(look_at_parents_save);
         cr_assert_eq(result, 0, "moment %d: %d", moment, result);
-        must_end_well(save);
+        must_end_and_hold(save);
         stepper_step(&it);
     }
 }
 
 /* A child that outlives a writer has its locks; what is whole is not in its way, what is not stays until it ends. */
 Test(states_thread, a_child_that_stays) {
-    glissade_save *save = start(200 * 1000 * 1000);
+    glissade_save *save = start_at(200 * 1000 * 1000);
     usleep(20000);
     const pid_t child = fork();
     if (child == 0) {
         sleep(60);
         _exit(0);
     }
-    must_end_well(save);
+    must_end_and_hold(save);
     stepper_step(&it);
-    must_end_well(start(0));
+    must_end_and_hold(start_at(0));
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
 }
