@@ -277,14 +277,17 @@ void gls_engine_log(const glissade_engine *engine, uint32_t level, const char *f
 
 /* ---- execution ---- */
 
-static gls_execution execute(glissade_engine *engine, size_t bytes, bool may_pin, gls_team_work *work,
-                             void *context) {
-    if (engine->threads.count == 1 || bytes < GLS_TEAM_FROM || gls_fork_is_child() || gls_team_nested()) {
-        work(context, GLS_ALL_SHARDS);
-        return (gls_execution){.threads = 1, .planned = 1};
-    }
-    const bool always = gls_engine_setting(engine, GLS_PIN) + PIN_SHIFT == GLISSADE_PIN_ALWAYS;
-    const bool pin = may_pin && engine->cpus && (always || bytes >= GLS_PIN_FROM);
+/* Whether the caller's thread does the work by itself. */
+static bool is_for_one(const glissade_engine *engine, size_t bytes) {
+    return engine->threads.count == 1 || bytes < GLS_TEAM_FROM || gls_fork_is_child() || gls_team_nested();
+}
+
+static gls_execution execute_alone(gls_team_work *work, void *context) {
+    work(context, GLS_ALL_SHARDS);
+    return (gls_execution){.threads = 1, .planned = 1};
+}
+
+static gls_execution execute_by_team(glissade_engine *engine, bool pin, gls_team_work *work, void *context) {
     const gls_team team = {
         .shards = engine->threads.count, .cpus = pin ? engine->cpus : NULL, .work = work, .context = context};
     pthread_mutex_lock(&engine->turn);
@@ -294,12 +297,16 @@ static gls_execution execute(glissade_engine *engine, size_t bytes, bool may_pin
 }
 
 gls_execution gls_engine_execute(glissade_engine *engine, size_t bytes, gls_team_work *work, void *context) {
-    return execute(engine, bytes, true, work, context);
+    if (is_for_one(engine, bytes))
+        return execute_alone(work, context);
+    const bool always = gls_engine_setting(engine, GLS_PIN) + PIN_SHIFT == GLISSADE_PIN_ALWAYS;
+    return execute_by_team(engine, engine->cpus && (always || bytes >= GLS_PIN_FROM), work, context);
 }
 
 gls_execution gls_engine_execute_waiting(glissade_engine *engine, size_t bytes, gls_team_work *work,
                                          void *context) {
-    return execute(engine, bytes, false, work, context);
+    return is_for_one(engine, bytes) ? execute_alone(work, context)
+                                     : execute_by_team(engine, false, work, context);
 }
 
 bool gls_engine_tunes(const glissade_engine *engine, size_t bytes) {
