@@ -202,13 +202,14 @@ typedef struct glissade_load_report {
  *
  * The optimizer's groups need not be in the file's order, nor their tensors; but all tensors of one group must be of one
  * group of the file. Seed, streams and points become the file's, so that also what is rounded stochastically goes on to
- * the bit; groups that the file says nothing of get other streams if theirs are taken. bf16 is one number format, however
- * it is rounded. Shapes must be equal where a label gives one, otherwise the numbers of elements.
+ * the bit; groups and tensors that the file says nothing of get other streams if theirs are taken. bf16 is one number
+ * format, however it is rounded. Shapes must be equal where a label gives one, otherwise the numbers of elements.
  *
  * A tensor of which the file has a step count but no momentum starts its momentum anew, as one does that was never
  * stepped. Parameters in the file that were not asked for are left out without a word. Half-precision parameters must hold
  * what they held at the save, or be loaded, too. Of a parameter that is loaded the copy is written anew, and so is the
- * master, if the file has none; an average stays, if the file has none. Masters of one kind are not converted into those of the other.
+ * master, if the file has none; an average stays, if the file has none. Masters of one kind are not converted into those
+ * of the other.
  *
  * Returns OK, NULL_ARGUMENT, INVALID_SIZE, INVALID_OPTION (renamings), DUPLICATE_TENSOR (two tensors with one name, or
  * renamed to one), IO, INVALID_FILE (also: metadata that is none of the above), CHECKSUM, MISMATCH (the file does not fit
